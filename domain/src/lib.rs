@@ -7,6 +7,10 @@ pub mod error;
 pub mod names;
 pub mod read;
 pub mod sealing;
+pub mod signin;
 pub mod store;
 
+mod app;
+
+pub use app::{Domain, DomainOptions, StartError};
 pub use error::{Error, Result};
