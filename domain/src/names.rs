@@ -1,0 +1,331 @@
+//! Names as people search for them: folded, and in pinyin.
+
+use std::collections::HashSet;
+
+use pinyin::{ToPinyin, ToPinyinMulti};
+
+/// One way to read a name aloud.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reading {
+    pub syllables: Vec<String>,
+}
+
+impl Reading {
+    pub fn joined(&self) -> String {
+        self.syllables.concat()
+    }
+
+    pub fn initials(&self) -> String {
+        self.syllables
+            .iter()
+            .filter_map(|syllable| syllable.chars().next())
+            .collect()
+    }
+}
+
+/// Surnames read unlike the common reading of their characters.
+const SURNAMES: &[(&str, &[&str])] = &[
+    ("万俟", &["mo", "qi"]),
+    ("尉迟", &["yu", "chi"]),
+    ("单于", &["chan", "yu"]),
+    ("长孙", &["zhang", "sun"]),
+    ("澹台", &["tan", "tai"]),
+    ("令狐", &["ling", "hu"]),
+    ("单", &["shan"]),
+    ("解", &["xie"]),
+    ("曾", &["zeng"]),
+    ("仇", &["qiu"]),
+    ("区", &["ou"]),
+    ("查", &["zha"]),
+    ("朴", &["piao"]),
+    ("盖", &["ge"]),
+    ("任", &["ren"]),
+    ("华", &["hua"]),
+    ("燕", &["yan"]),
+    ("缪", &["miao"]),
+    ("翟", &["zhai"]),
+    ("乐", &["yue"]),
+    ("覃", &["qin"]),
+    ("种", &["chong"]),
+    ("召", &["shao"]),
+    ("洗", &["xian"]),
+    ("冼", &["xian"]),
+    ("员", &["yun"]),
+    ("黑", &["he"]),
+    ("折", &["she"]),
+    ("繁", &["po"]),
+    ("宓", &["mi"]),
+    ("尹", &["yin"]),
+    ("沈", &["shen"]),
+    ("长", &["chang"]),
+    ("纪", &["ji"]),
+    ("牟", &["mu"]),
+    ("呙", &["guo"]),
+];
+
+/// Place names, and parts of them, read unlike the common reading of their characters.
+const PLACES: &[(&str, &[&str])] = &[
+    ("重庆", &["chong", "qing"]),
+    ("长", &["chang"]),
+    ("厦门", &["xia", "men"]),
+    ("六安", &["lu", "an"]),
+    ("六合", &["lu", "he"]),
+    ("蚌埠", &["beng", "bu"]),
+    ("台", &["tai"]),
+    ("朝阳", &["chao", "yang"]),
+    ("朝天", &["chao", "tian"]),
+    ("大厦", &["da", "sha"]),
+    ("成都", &["cheng", "du"]),
+    ("都", &["du"]),
+    ("乐清", &["yue", "qing"]),
+    ("西藏", &["xi", "zang"]),
+    ("藏族", &["zang", "zu"]),
+    ("什邡", &["shi", "fang"]),
+    ("荥阳", &["xing", "yang"]),
+    ("荥经", &["ying", "jing"]),
+    ("铅山", &["yan", "shan"]),
+    ("番禺", &["pan", "yu"]),
+    ("东阿", &["dong", "e"]),
+    ("浚县", &["xun", "xian"]),
+    ("单县", &["shan", "xian"]),
+    ("莘县", &["shen", "xian"]),
+    ("蔚县", &["yu", "xian"]),
+    ("尉犁", &["yu", "li"]),
+    ("大城县", &["dai", "cheng", "xian"]),
+    ("任丘", &["ren", "qiu"]),
+    ("任县", &["ren", "xian"]),
+    ("任城", &["ren", "cheng"]),
+    ("洪洞", &["hong", "tong"]),
+    ("燕山", &["yan", "shan"]),
+    ("阿坝", &["a", "ba"]),
+    ("黄陂", &["huang", "pi"]),
+    ("柏乡", &["bai", "xiang"]),
+    ("盱眙", &["xu", "yi"]),
+    ("枞阳", &["zong", "yang"]),
+    ("会稽", &["kuai", "ji"]),
+    ("丽水", &["li", "shui"]),
+    ("涡阳", &["guo", "yang"]),
+    ("解放", &["jie", "fang"]),
+    ("银行", &["yin", "hang"]),
+    ("石嘴山", &["shi", "zui", "shan"]),
+    ("曾都", &["zeng", "du"]),
+];
+
+/// Full width to half width, no spaces at the ends, one inside; `·` and rare characters stay.
+pub fn fold(s: &str) -> String {
+    let mut out = String::with_capacity(s.len());
+    for c in s.chars() {
+        match c {
+            '\u{ff01}'..='\u{ff5e}' => {
+                out.extend(char::from_u32(u32::from(c) - 0xfee0));
+            }
+            c if c.is_whitespace() => {
+                if !out.is_empty() && !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The common reading, joined: lower case, no tones, `ü` as `v`; other characters stay, folded.
+pub fn pinyin(s: &str) -> String {
+    common(s, &[]).concat()
+}
+
+/// The first letter of each syllable of [`pinyin`].
+pub fn initials(s: &str) -> String {
+    first_letters(&common(s, &[]))
+}
+
+/// [`pinyin`] with the readings that places have.
+pub fn place_pinyin(s: &str) -> String {
+    common(s, PLACES).concat()
+}
+
+/// The first letter of each syllable of [`place_pinyin`].
+pub fn place_initials(s: &str) -> String {
+    first_letters(&common(s, PLACES))
+}
+
+/// Up to `max` readings of a person's name, the likeliest first: the surname's own, then the others.
+pub fn readings(name: &str, max: usize) -> Vec<Reading> {
+    let name = fold(name).to_lowercase();
+    let surname = entry(&name, SURNAMES);
+    let given = surname.map_or(name.as_str(), |(written, _)| &name[written.len()..]);
+    let mut all = Vec::new();
+    if let Some((_, syllables)) = surname {
+        let start = syllables.iter().map(|s| (*s).to_owned()).collect();
+        all = combine(vec![start], given, max);
+    }
+    if all.len() < max {
+        all.extend(combine(vec![Vec::new()], &name, max));
+    }
+    let mut seen = HashSet::new();
+    all.retain(|syllables| seen.insert(syllables.clone()));
+    all.truncate(max);
+    all.into_iter()
+        .map(|syllables| Reading { syllables })
+        .collect()
+}
+
+/// Each start followed by each reading of `rest`; never more than `max` are kept.
+fn combine(starts: Vec<Vec<String>>, rest: &str, max: usize) -> Vec<Vec<String>> {
+    rest.chars().fold(starts, |so_far, c| {
+        let mut options: Vec<String> = match c.to_pinyin_multi() {
+            Some(multi) => multi.into_iter().map(|p| plain(p.plain())).collect(),
+            None => vec![c.to_string()],
+        };
+        let mut seen = HashSet::new();
+        options.retain(|option| seen.insert(option.clone()));
+        let mut next = Vec::new();
+        for option in &options {
+            for start in &so_far {
+                if next.len() < max {
+                    let mut syllables = start.clone();
+                    syllables.push(option.clone());
+                    next.push(syllables);
+                }
+            }
+        }
+        next
+    })
+}
+
+fn common(s: &str, exceptions: &[(&str, &[&str])]) -> Vec<String> {
+    let folded = fold(s).to_lowercase();
+    let mut rest = folded.as_str();
+    let mut out = Vec::new();
+    while let Some(c) = rest.chars().next() {
+        if let Some((written, syllables)) = entry(rest, exceptions) {
+            out.extend(syllables.iter().map(|s| (*s).to_owned()));
+            rest = &rest[written.len()..];
+        } else {
+            out.push(
+                c.to_pinyin()
+                    .map_or_else(|| c.to_string(), |p| plain(p.plain())),
+            );
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out
+}
+
+/// The longest entry that `s` starts with.
+fn entry<'t>(s: &str, table: &'t [(&'t str, &'t [&'t str])]) -> Option<(&'t str, &'t [&'t str])> {
+    table
+        .iter()
+        .filter(|(written, _)| s.starts_with(written))
+        .max_by_key(|(w, _)| w.len())
+        .copied()
+}
+
+fn plain(syllable: &str) -> String {
+    syllable.replace('ü', "v").replace('ê', "e")
+}
+
+fn first_letters(syllables: &[String]) -> String {
+    syllables.iter().filter_map(|s| s.chars().next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fold_keeps_what_names_need() {
+        assert_eq!(fold(" \u{3000}张　 三 "), "张 三");
+        assert_eq!(fold("ＡＢ１２（甲）"), "AB12(甲)");
+        assert_eq!(fold("阿依古丽·买买提"), "阿依古丽·买买提");
+        assert_eq!(fold("\u{20bb7}野"), "\u{20bb7}野");
+        assert_eq!(fold(" \u{3000}"), "");
+    }
+
+    #[test]
+    fn common_readings() {
+        assert_eq!(pinyin("王小明"), "wangxiaoming");
+        assert_eq!(initials("王小明"), "wxm");
+        assert_eq!(pinyin("吕ＡＢ1"), "lvab1");
+        assert_eq!(pinyin(""), "");
+    }
+
+    #[test]
+    fn the_surname_s_reading_comes_first() {
+        for (name, expected) in [
+            ("单", "shan"),
+            ("解", "xie"),
+            ("曾", "zeng"),
+            ("仇", "qiu"),
+            ("区", "ou"),
+            ("查", "zha"),
+            ("尉迟", "yuchi"),
+            ("万俟", "moqi"),
+        ] {
+            let all = readings(&format!("{name}明"), 8);
+            assert_eq!(all[0].joined(), format!("{expected}ming"));
+        }
+        let all = readings("单乐", 16);
+        let joined: Vec<_> = all.iter().map(Reading::joined).collect();
+        for expected in ["shanle", "shanyue", "danle", "danyue"] {
+            assert!(
+                joined.iter().any(|reading| reading == expected),
+                "{joined:?}"
+            );
+        }
+        assert_eq!(all[0].initials(), "sl");
+    }
+
+    #[test]
+    fn readings_are_distinct_and_capped() {
+        let long = "单乐".repeat(5_000);
+        assert_eq!(readings(&long, 6).len(), 6);
+        assert_eq!(readings("单", 0), []);
+        let all = readings("单解查", 100);
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    }
+
+    #[test]
+    fn places_are_read_as_people_there_do() {
+        for (place, expected) in [
+            ("重庆市", "chongqingshi"),
+            ("长沙市", "changshashi"),
+            ("厦门市", "xiamenshi"),
+            ("六安市", "luanshi"),
+            ("蚌埠市", "bengbushi"),
+            ("台州市", "taizhoushi"),
+            ("朝阳区", "chaoyangqu"),
+            ("金融大厦", "jinrongdasha"),
+            ("成都市", "chengdushi"),
+        ] {
+            assert_eq!(place_pinyin(place), expected);
+        }
+        assert_eq!(place_initials("重庆市"), "cqs");
+    }
+
+    #[test]
+    fn no_exception_repeats_the_common_reading() {
+        let idle: Vec<_> = SURNAMES
+            .iter()
+            .chain(PLACES)
+            .filter(|(written, syllables)| pinyin(written) == syllables.concat())
+            .map(|(written, _)| written)
+            .collect();
+        assert!(idle.is_empty(), "{idle:?}");
+    }
+
+    #[test]
+    fn every_division_has_a_pinyin() {
+        let all: Vec<_> = migration::divisions::upper()
+            .chain(migration::divisions::villages(None))
+            .collect();
+        let begin = std::time::Instant::now();
+        for row in &all {
+            let name = &row.as_ref().unwrap().name;
+            assert!(!place_pinyin(name).is_empty(), "{name}");
+        }
+        println!("pinyin of {} divisions in {:?}", all.len(), begin.elapsed());
+    }
+}
