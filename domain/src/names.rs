@@ -1,6 +1,7 @@
 //! Names as people search for them: folded, and in pinyin.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use pinyin::{ToPinyin, ToPinyinMulti};
 
@@ -23,14 +24,18 @@ impl Reading {
     }
 }
 
+type Table = [(&'static str, &'static [&'static str])];
+type Lookup = HashMap<char, Vec<(&'static str, &'static [&'static str])>>;
+
+static SURNAME_LOOKUP: LazyLock<Lookup> = LazyLock::new(|| by_first(SURNAMES));
+static PLACE_LOOKUP: LazyLock<Lookup> = LazyLock::new(|| by_first(PLACES));
+
 /// Surnames read unlike the common reading of their characters.
-const SURNAMES: &[(&str, &[&str])] = &[
+const SURNAMES: &Table = &[
     ("万俟", &["mo", "qi"]),
     ("尉迟", &["yu", "chi"]),
     ("单于", &["chan", "yu"]),
-    ("长孙", &["zhang", "sun"]),
     ("澹台", &["tan", "tai"]),
-    ("令狐", &["ling", "hu"]),
     ("单", &["shan"]),
     ("解", &["xie"]),
     ("曾", &["zeng"]),
@@ -39,9 +44,6 @@ const SURNAMES: &[(&str, &[&str])] = &[
     ("查", &["zha"]),
     ("朴", &["piao"]),
     ("盖", &["ge"]),
-    ("任", &["ren"]),
-    ("华", &["hua"]),
-    ("燕", &["yan"]),
     ("缪", &["miao"]),
     ("翟", &["zhai"]),
     ("乐", &["yue"]),
@@ -49,65 +51,43 @@ const SURNAMES: &[(&str, &[&str])] = &[
     ("种", &["chong"]),
     ("召", &["shao"]),
     ("洗", &["xian"]),
-    ("冼", &["xian"]),
     ("员", &["yun"]),
     ("黑", &["he"]),
     ("折", &["she"]),
     ("繁", &["po"]),
-    ("宓", &["mi"]),
-    ("尹", &["yin"]),
-    ("沈", &["shen"]),
     ("长", &["chang"]),
-    ("纪", &["ji"]),
     ("牟", &["mu"]),
-    ("呙", &["guo"]),
 ];
 
 /// Place names, and parts of them, read unlike the common reading of their characters.
-const PLACES: &[(&str, &[&str])] = &[
+const PLACES: &Table = &[
     ("重庆", &["chong", "qing"]),
     ("长", &["chang"]),
     ("厦门", &["xia", "men"]),
     ("六安", &["lu", "an"]),
     ("六合", &["lu", "he"]),
     ("蚌埠", &["beng", "bu"]),
-    ("台", &["tai"]),
-    ("朝阳", &["chao", "yang"]),
-    ("朝天", &["chao", "tian"]),
-    ("大厦", &["da", "sha"]),
     ("成都", &["cheng", "du"]),
     ("都", &["du"]),
     ("乐清", &["yue", "qing"]),
     ("西藏", &["xi", "zang"]),
     ("藏族", &["zang", "zu"]),
     ("什邡", &["shi", "fang"]),
-    ("荥阳", &["xing", "yang"]),
     ("荥经", &["ying", "jing"]),
     ("铅山", &["yan", "shan"]),
     ("番禺", &["pan", "yu"]),
     ("东阿", &["dong", "e"]),
     ("浚县", &["xun", "xian"]),
     ("单县", &["shan", "xian"]),
-    ("莘县", &["shen", "xian"]),
     ("蔚县", &["yu", "xian"]),
     ("尉犁", &["yu", "li"]),
     ("大城县", &["dai", "cheng", "xian"]),
-    ("任丘", &["ren", "qiu"]),
-    ("任县", &["ren", "xian"]),
-    ("任城", &["ren", "cheng"]),
     ("洪洞", &["hong", "tong"]),
-    ("燕山", &["yan", "shan"]),
-    ("阿坝", &["a", "ba"]),
     ("黄陂", &["huang", "pi"]),
-    ("柏乡", &["bai", "xiang"]),
-    ("盱眙", &["xu", "yi"]),
     ("枞阳", &["zong", "yang"]),
     ("会稽", &["kuai", "ji"]),
-    ("丽水", &["li", "shui"]),
     ("涡阳", &["guo", "yang"]),
-    ("解放", &["jie", "fang"]),
     ("银行", &["yin", "hang"]),
-    ("石嘴山", &["shi", "zui", "shan"]),
     ("曾都", &["zeng", "du"]),
 ];
 
@@ -133,36 +113,38 @@ pub fn fold(s: &str) -> String {
 
 /// The common reading, joined: lower case, no tones, `ü` as `v`; other characters stay, folded.
 pub fn pinyin(s: &str) -> String {
-    common(s, &[]).concat()
+    common(s, None).concat()
 }
 
 /// The first letter of each syllable of [`pinyin`].
 pub fn initials(s: &str) -> String {
-    first_letters(&common(s, &[]))
+    first_letters(&common(s, None))
 }
 
 /// [`pinyin`] with the readings that places have.
 pub fn place_pinyin(s: &str) -> String {
-    common(s, PLACES).concat()
+    common(s, Some(&PLACE_LOOKUP)).concat()
 }
 
 /// The first letter of each syllable of [`place_pinyin`].
 pub fn place_initials(s: &str) -> String {
-    first_letters(&common(s, PLACES))
+    first_letters(&common(s, Some(&PLACE_LOOKUP)))
 }
 
 /// Up to `max` readings of a person's name, the likeliest first: the surname's own, then the others.
 pub fn readings(name: &str, max: usize) -> Vec<Reading> {
     let name = fold(name).to_lowercase();
-    let surname = entry(&name, SURNAMES);
+    let surname = entry(&name, &SURNAME_LOOKUP);
     let given = surname.map_or(name.as_str(), |(written, _)| &name[written.len()..]);
     let mut all = Vec::new();
     if let Some((_, syllables)) = surname {
-        let start = syllables.iter().map(|s| (*s).to_owned()).collect();
-        all = combine(vec![start], given, max);
+        let mut options: Vec<_> = syllables.iter().map(|s| vec![(*s).to_owned()]).collect();
+        options.extend(given.chars().map(options_of));
+        all = combine(&options, max);
     }
     if all.len() < max {
-        all.extend(combine(vec![Vec::new()], &name, max));
+        let options: Vec<_> = name.chars().map(options_of).collect();
+        all.extend(combine(&options, max));
     }
     let mut seen = HashSet::new();
     all.retain(|syllables| seen.insert(syllables.clone()));
@@ -172,35 +154,41 @@ pub fn readings(name: &str, max: usize) -> Vec<Reading> {
         .collect()
 }
 
-/// Each start followed by each reading of `rest`; never more than `max` are kept.
-fn combine(starts: Vec<Vec<String>>, rest: &str, max: usize) -> Vec<Vec<String>> {
-    rest.chars().fold(starts, |so_far, c| {
-        let mut options: Vec<String> = match c.to_pinyin_multi() {
-            Some(multi) => multi.into_iter().map(|p| plain(p.plain())).collect(),
-            None => vec![c.to_string()],
-        };
-        let mut seen = HashSet::new();
-        options.retain(|option| seen.insert(option.clone()));
-        let mut next = Vec::new();
-        for option in &options {
-            for start in &so_far {
-                if next.len() < max {
-                    let mut syllables = start.clone();
-                    syllables.push(option.clone());
-                    next.push(syllables);
-                }
-            }
-        }
-        next
-    })
+fn options_of(c: char) -> Vec<String> {
+    let mut options: Vec<String> = match c.to_pinyin_multi() {
+        Some(multi) => multi.into_iter().map(|p| plain(p.plain())).collect(),
+        None => vec![c.to_string()],
+    };
+    let mut seen = HashSet::new();
+    options.retain(|option| seen.insert(option.clone()));
+    options
 }
 
-fn common(s: &str, exceptions: &[(&str, &[&str])]) -> Vec<String> {
+/// The first `max` combinations of one option a place, the first place changing fastest.
+fn combine(options: &[Vec<String>], max: usize) -> Vec<Vec<String>> {
+    let total = options
+        .iter()
+        .fold(1_usize, |total, o| total.saturating_mul(o.len()));
+    (0..total.min(max))
+        .map(|mut number| {
+            options
+                .iter()
+                .map(|o| {
+                    let chosen = o[number % o.len()].clone();
+                    number /= o.len();
+                    chosen
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn common(s: &str, exceptions: Option<&Lookup>) -> Vec<String> {
     let folded = fold(s).to_lowercase();
     let mut rest = folded.as_str();
     let mut out = Vec::new();
     while let Some(c) = rest.chars().next() {
-        if let Some((written, syllables)) = entry(rest, exceptions) {
+        if let Some((written, syllables)) = exceptions.and_then(|lookup| entry(rest, lookup)) {
             out.extend(syllables.iter().map(|s| (*s).to_owned()));
             rest = &rest[written.len()..];
         } else {
@@ -215,12 +203,23 @@ fn common(s: &str, exceptions: &[(&str, &[&str])]) -> Vec<String> {
 }
 
 /// The longest entry that `s` starts with.
-fn entry<'t>(s: &str, table: &'t [(&'t str, &'t [&'t str])]) -> Option<(&'t str, &'t [&'t str])> {
-    table
+fn entry(s: &str, lookup: &Lookup) -> Option<(&'static str, &'static [&'static str])> {
+    let candidates = lookup.get(&s.chars().next()?)?;
+    candidates
         .iter()
-        .filter(|(written, _)| s.starts_with(written))
+        .filter(|(w, _)| s.starts_with(w))
         .max_by_key(|(w, _)| w.len())
         .copied()
+}
+
+fn by_first(table: &'static Table) -> Lookup {
+    let mut lookup = Lookup::new();
+    for entry in table {
+        if let Some(first) = entry.0.chars().next() {
+            lookup.entry(first).or_default().push(*entry);
+        }
+    }
+    lookup
 }
 
 fn plain(syllable: &str) -> String {
