@@ -325,6 +325,6 @@ mod tests {
             let name = &row.as_ref().unwrap().name;
             assert!(!place_pinyin(name).is_empty(), "{name}");
         }
-        println!("pinyin of {} divisions in {:?}", all.len(), begin.elapsed());
+        eprintln!("pinyin of {} divisions in {:?}", all.len(), begin.elapsed());
     }
 }

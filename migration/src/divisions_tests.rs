@@ -14,7 +14,7 @@ fn all() -> Vec<DivisionRecord> {
 fn every_division_has_its_parent_and_the_counts_are_the_source_s() {
     let begin = Instant::now();
     let all = all();
-    println!("{} divisions decoded in {:?}", all.len(), begin.elapsed());
+    eprintln!("{} divisions decoded in {:?}", all.len(), begin.elapsed());
     let mut counts = [0; 6];
     let mut levels = HashMap::new();
     for row in &all {
