@@ -2,6 +2,7 @@
 
 pub use sea_orm_migration::{MigratorTrait, prelude::MigrationTrait};
 
+pub mod divisions;
 mod m20261124_000001_reference;
 mod m20261124_000002_accounts;
 mod m20261124_000003_children;
