@@ -3,9 +3,12 @@
 pub mod access;
 pub mod audit;
 pub mod clock;
+pub mod command;
 pub mod error;
 pub mod names;
+pub mod problems;
 pub mod read;
+pub mod registry;
 pub mod sealing;
 pub mod signin;
 pub mod store;
