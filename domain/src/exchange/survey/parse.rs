@@ -1,0 +1,342 @@
+use chrono::NaiveDate;
+
+use super::check::check;
+use super::choices::{self, AWAY, BODY, Choice, HELP, INCOME, KIND, SCHOOLING, SIDE, disability};
+use super::date::{DateValue, date};
+use super::ethnic;
+use super::problem::Fault;
+use super::row::{AwayParents, Body, EntrustedGuardian, Grandparent, Guardianship, IdentityNumber, Parent, ParentSide, Sex};
+use super::values::{self, Death, agrees, free, identity, is_nothing, is_tick, parent_name, phones, sex, text, yes_no};
+use super::{Cell, CellProblem, Field, Layout, PartialDate, Row, Rule, Severity, SurveyRow};
+
+/// Reads the cells of one row by the layout and gathers what is wrong with them.
+pub(super) struct RowParser<'a> {
+    pub layout: &'a Layout,
+    pub sheet: &'a str,
+    pub row: &'a Row,
+    pub today: NaiveDate,
+    pub survey_date: NaiveDate,
+    pub problems: Vec<CellProblem>,
+}
+
+impl RowParser<'_> {
+    /// The row and its warnings, or its problems.
+    pub fn parse(mut self) -> Result<(SurveyRow, Vec<CellProblem>), Vec<CellProblem>> {
+        let row = self.survey_row();
+        check(&mut self, &row);
+        if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(self.problems);
+        }
+        Ok((row, self.problems))
+    }
+
+    fn survey_row(&mut self) -> SurveyRow {
+        let mut row = SurveyRow { village: self.free(Field::Village), ..SurveyRow::default() };
+        self.child(&mut row);
+        row.paternal_grandfather = self.grandparent(Field::PaternalGrandfatherName, Field::PaternalGrandfatherBirth);
+        row.paternal_grandmother = self.grandparent(Field::PaternalGrandmotherName, Field::PaternalGrandmotherBirth);
+        row.maternal_grandfather = self.grandparent(Field::MaternalGrandfatherName, Field::MaternalGrandfatherBirth);
+        row.maternal_grandmother = self.grandparent(Field::MaternalGrandmotherName, Field::MaternalGrandmotherBirth);
+        row.father = self.parent(ParentFields::FATHER);
+        row.mother = self.parent(ParentFields::MOTHER);
+        row.guardianship = self.guardianship();
+        row.income = self.several(Field::Income, INCOME);
+        row.help = self.several(Field::Help, HELP);
+        row
+    }
+
+    fn child(&mut self, row: &mut SurveyRow) {
+        let child = &mut row.child;
+        let name = self.take(Field::Name, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| values::name(&text)).transpose());
+        if name.is_none() && !self.failed(Field::Name) {
+            self.fault(Field::Name, Rule::Required.into());
+        }
+        child.name = name.unwrap_or_default();
+        child.identity_number = self.take(Field::Identity, identity);
+        child.birth_date = self.date(Field::BirthDate, child.identity_number.as_ref());
+        child.sex = self.sex();
+        if let Some(number) = &child.identity_number {
+            // The number is the better witness of the day; a disagreement is reported by the checks.
+            if child.birth_date.is_none_or(|date| date.exact().is_none() && agrees(date, number.birth_date)) {
+                child.birth_date = Some(number.birth_date.into());
+            }
+            child.sex = child.sex.or(Some(number.sex));
+        } else if child.birth_date.is_none() && !self.failed(Field::BirthDate) && !self.failed(Field::Identity) {
+            let field = if self.layout.has(Field::BirthDate) { Field::BirthDate } else { Field::Identity };
+            self.fault(field, Rule::Required.into());
+        }
+        child.ethnic_group = self.take(Field::EthnicGroup, |cell| {
+            let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else { return Ok(None) };
+            ethnic::code(&text).map(Some).ok_or_else(|| Rule::EthnicGroupUnknown.into())
+        });
+        child.registered = self.yes_no(Field::Registered);
+        child.household_place = self.free(Field::HouseholdPlace);
+        child.residence = self.free(Field::Residence);
+        child.body = self.several(Field::Body, BODY);
+        let grade = self.take(Field::DisabilityGrade, text);
+        child.disability = self.take(Field::Disability, |cell| disability(&text(cell)?.unwrap_or_default(), grade.as_deref()));
+        if child.disability.is_some() && child.body.is_empty() {
+            child.body = vec![Body::Disabled];
+        }
+        child.illness = self.free(Field::Illness);
+        child.boarding = self.yes_no(Field::Boarding);
+        child.schooling = self.single(Field::Schooling, SCHOOLING);
+    }
+
+    fn sex(&mut self) -> Option<Sex> {
+        let ticked = self.ticked(Field::Sex);
+        match ticked[..] {
+            ["male"] => Some(Sex::Male),
+            ["female"] => Some(Sex::Female),
+            _ => self.take(Field::Sex, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| sex(&text)).transpose()),
+        }
+    }
+
+    fn grandparent(&mut self, name: Field, birth: Field) -> Grandparent {
+        let (name, death) = self.take(name, |cell| parent_name(cell).map(Some)).unwrap_or((None, Death::Unsaid));
+        // A dash for a grandparent is as often "unknown", and nothing rests on it.
+        Grandparent { name, birth_date: self.date(birth, None), dead: death == Death::Said }
+    }
+
+    fn parent(&mut self, fields: ParentFields) -> Parent {
+        let (name, death) = self.take(fields.name, |cell| parent_name(cell).map(Some)).unwrap_or((None, Death::Unsaid));
+        if death == Death::Dash {
+            self.fault(fields.name, Rule::DeadByDash.into());
+        }
+        let said = self.take(fields.dead, |cell| {
+            let Some(text) = text(cell)? else { return Ok(None) };
+            if matches!(text.as_str(), "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡") {
+                return Ok(Some(true));
+            }
+            if matches!(text.as_str(), "健在" | "在世" | "无" | "/") {
+                return Ok(Some(false));
+            }
+            if is_nothing(&text) { Ok(None) } else { yes_no(&text).map(Some) }
+        });
+        let identity_number = self.take(fields.identity, |cell| dead_or(cell, None, identity));
+        let birth_date = self.date(fields.birth, identity_number.as_ref());
+        Parent {
+            name,
+            birth_date: birth_date.or_else(|| identity_number.as_ref().map(|number| number.birth_date.into())),
+            identity_number,
+            workplace: self.free(fields.workplace).filter(|place| !is_death(place)),
+            phones: self.take(fields.phone, |cell| dead_or(cell, Vec::new(), phones).map(Some)).unwrap_or_default(),
+            dead: death != Death::Unsaid || said == Some(true),
+        }
+    }
+
+    fn guardianship(&mut self) -> Guardianship {
+        let guardian = EntrustedGuardian {
+            name: self.take(Field::GuardianName, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| values::name(&text)).transpose()),
+            phones: self.take(Field::GuardianPhone, |cell| phones(cell).map(Some)).unwrap_or_default(),
+            identity_number: self.take(Field::GuardianIdentity, identity),
+            relation: self.free(Field::GuardianRelation),
+            address: self.free(Field::GuardianAddress),
+        };
+        Guardianship {
+            away: self.away(),
+            entrusted: self.yes_no(Field::Entrusted),
+            guardian: (guardian != EntrustedGuardian::default()).then_some(guardian),
+            kind: self.single(Field::Kind, KIND),
+        }
+    }
+
+    fn away(&mut self) -> Option<AwayParents> {
+        let mut away = self.single(Field::Away, AWAY);
+        if self.yes_no(Field::BothAway) == Some(true) {
+            away = Some(AwayParents::Both);
+        }
+        let side = self.ticked(Field::OneAway).first().or(self.ticked(Field::WhichAway).first()).copied().map(|key| if key == "father" { ParentSide::Father } else { ParentSide::Mother });
+        let named = self.single(Field::WhichAway, SIDE).or(side);
+        let one = self.take(Field::OneAway, |cell| {
+            let Some(text) = text(cell)? else { return Ok(None) };
+            match choices::single(SIDE, &text) {
+                Ok(Some(side)) => Ok(Some((true, Some(side)))),
+                _ if is_nothing(&text) => Ok(None),
+                _ => yes_no(&text).map(|yes| Some((yes, None))),
+            }
+        });
+        let (one, which) = one.unwrap_or((side.is_some(), None));
+        match away {
+            Some(AwayParents::Both) if one => {
+                let both = self.title(Field::BothAway);
+                self.fault(Field::OneAway, Rule::Contradiction.with(both));
+                away
+            }
+            Some(AwayParents::OneOtherUnable(_)) => Some(AwayParents::OneOtherUnable(which.or(named))),
+            None if one => Some(AwayParents::OneOtherUnable(which.or(named))),
+            away => away,
+        }
+    }
+
+    fn cell(&self, field: Field) -> &Cell {
+        self.layout.field(field).map_or(&Cell::Empty, |column| self.row.cell(column.index))
+    }
+
+    /// The value of a field's own column, or a problem.
+    fn take<T>(&mut self, field: Field, parse: impl FnOnce(&Cell) -> Result<Option<T>, Fault>) -> Option<T> {
+        let column = self.layout.field(field)?;
+        match parse(self.row.cell(column.index)) {
+            Ok(value) => value,
+            Err(fault) => {
+                self.fault(field, fault);
+                None
+            }
+        }
+    }
+
+    fn free(&mut self, field: Field) -> Option<String> {
+        self.take(field, free)
+    }
+
+    fn yes_no(&mut self, field: Field) -> Option<bool> {
+        let ticked = self.ticked(field);
+        match ticked[..] {
+            ["yes"] => return Some(true),
+            ["no"] => return Some(false),
+            _ => {}
+        }
+        let choices = field.choices();
+        self.take(field, |cell| {
+            let Some(text) = text(cell)? else { return Ok(None) };
+            let chosen = |wanted: &str| choices.iter().any(|(key, label, words)| *key == wanted && (*label == text || words.contains(&text.as_str())));
+            if chosen("yes") {
+                Ok(Some(true))
+            } else if chosen("no") {
+                Ok(Some(false))
+            } else if is_nothing(&text) {
+                Ok(None)
+            } else if let Ok(Some(yes)) = choices::single(YES_NO, &text) {
+                Ok(Some(yes))
+            } else {
+                yes_no(&text).map(Some)
+            }
+        })
+    }
+
+    fn date(&mut self, field: Field, number: Option<&IdentityNumber>) -> Option<PartialDate> {
+        let today = self.today;
+        self.take(field, |cell| {
+            let dead = matches!(cell, Cell::Text(text) if is_death(text.trim()));
+            match if dead { None } else { date(cell, today)? } {
+                None => Ok(None),
+                Some(DateValue::Date(date)) => Ok(Some(date)),
+                Some(DateValue::JanuaryOrOctober(year)) => {
+                    let months = [1, 10].map(|month| PartialDate::new(year, Some(month), None));
+                    let told = number.and_then(|number| months.into_iter().flatten().find(|date| agrees(*date, number.birth_date)));
+                    told.map(Some).ok_or_else(|| Rule::DateAmbiguous.with(year.to_string()))
+                }
+            }
+        })
+    }
+
+    fn single<T: Copy + PartialEq>(&mut self, field: Field, choices: &'static [Choice<T>]) -> Option<T> {
+        let ticked = self.ticked(field);
+        if ticked.len() > 1 {
+            let named = choices.iter().filter(|choice| ticked.contains(&choice.key)).map(|choice| choice.label);
+            self.fault(field, Rule::ChoiceSeveral.with(named.collect::<Vec<_>>().join("、")));
+            return None;
+        }
+        let ticked = choices.iter().find(|choice| ticked.contains(&choice.key)).map(|choice| choice.value);
+        ticked.or_else(|| self.take(field, |cell| text(cell)?.map_or(Ok(None), |text| choices::single(choices, &text))))
+    }
+
+    fn several<T: Copy + PartialEq>(&mut self, field: Field, choices: &'static [Choice<T>]) -> Vec<T> {
+        let ticked = self.ticked(field);
+        let mut chosen: Vec<T> = choices.iter().filter(|choice| ticked.contains(&choice.key)).map(|choice| choice.value).collect();
+        let written = self.take(field, |cell| text(cell)?.map(|text| choices::several(choices, &text)).transpose());
+        for value in written.unwrap_or_default() {
+            if !chosen.contains(&value) {
+                chosen.push(value);
+            }
+        }
+        chosen
+    }
+
+    /// The choices ticked in columns of their own.
+    fn ticked(&mut self, field: Field) -> Vec<&'static str> {
+        let (layout, row) = (self.layout, self.row);
+        let mut ticked = Vec::new();
+        for (column, key) in layout.ticks(field) {
+            let fault = match text(row.cell(column.index)) {
+                Ok(None) => continue,
+                Ok(Some(text)) if is_tick(&text) => {
+                    ticked.push(key);
+                    continue;
+                }
+                Ok(Some(text)) if is_nothing(&text) || yes_no(&text).is_ok() => continue,
+                // The choice's own word, or what kind of "other" it is.
+                Ok(Some(text)) if key == "other" || field.choices().iter().any(|(choice, label, words)| *choice == key && (*label == text || words.contains(&text.as_str()))) => {
+                    ticked.push(key);
+                    continue;
+                }
+                Ok(Some(_)) => Rule::YesNoUnknown.into(),
+                Err(fault) => fault,
+            };
+            let problem = fault.at(self.sheet, row.number, column.title(), &row.cell(column.index).display());
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+        ticked
+    }
+
+    pub fn fault(&mut self, field: Field, fault: Fault) {
+        let value = self.cell(field).display();
+        let problem = fault.at(self.sheet, self.row.number, self.title(field), &value);
+        self.problems.push(problem);
+    }
+
+    /// The column a field is read from, as people find it.
+    pub fn title(&self, field: Field) -> String {
+        let column = self.layout.field(field).or_else(|| self.layout.ticks(field).next().map(|(column, _)| column));
+        column.map_or_else(|| field.label().to_owned(), super::Column::title)
+    }
+
+    fn failed(&self, field: Field) -> bool {
+        let title = self.title(field);
+        self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.column == title)
+    }
+}
+
+const YES_NO: &[Choice<bool>] = &[
+    Choice { value: true, key: "yes", label: "是", words: &["有", "住校", "寄宿"] },
+    Choice { value: false, key: "no", label: "否", words: &["无", "走读", "不寄宿"] },
+];
+
+struct ParentFields {
+    name: Field,
+    birth: Field,
+    identity: Field,
+    workplace: Field,
+    phone: Field,
+    dead: Field,
+}
+
+impl ParentFields {
+    const FATHER: Self = Self {
+        name: Field::FatherName,
+        birth: Field::FatherBirth,
+        identity: Field::FatherIdentity,
+        workplace: Field::FatherWorkplace,
+        phone: Field::FatherPhone,
+        dead: Field::FatherDead,
+    };
+    const MOTHER: Self = Self {
+        name: Field::MotherName,
+        birth: Field::MotherBirth,
+        identity: Field::MotherIdentity,
+        workplace: Field::MotherWorkplace,
+        phone: Field::MotherPhone,
+        dead: Field::MotherDead,
+    };
+}
+
+fn is_death(text: &str) -> bool {
+    matches!(text, "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡" | "亡故")
+}
+
+/// The cells of a dead parent repeat the word for it.
+fn dead_or<T>(cell: &Cell, empty: T, parse: impl FnOnce(&Cell) -> Result<T, Fault>) -> Result<T, Fault> {
+    if matches!(cell, Cell::Text(text) if is_death(text.trim())) { Ok(empty) } else { parse(cell) }
+}
