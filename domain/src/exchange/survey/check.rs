@@ -30,7 +30,7 @@ fn child(parser: &mut RowParser<'_>, row: &SurveyRow) {
             parser.fault(Field::Sex, Rule::SexMismatch.into());
         }
     }
-    if child.identity_number.is_none() && child.registered == Some(true) {
+    if child.identity_number.is_none() && child.registered == Some(true) && !parser.failed(Field::Identity) {
         parser.fault(Field::Identity, Rule::IdentityMissing.into());
     }
     let Some(born) = child.birth_date else { return };

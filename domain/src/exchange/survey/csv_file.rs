@@ -126,18 +126,42 @@ fn delimiter(start: &[u8]) -> u8 {
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
 }
 
-/// Any encoding, read as UTF-8 without its byte order mark.
+/// Any encoding, read as UTF-8 without its byte order mark and with bare line feeds, so that lines can be counted.
 struct Text<R> {
     input: R,
     decoder: Decoder,
     ready: Vec<u8>,
     at: usize,
+    /// A carriage return that ended a chunk and waits for what follows.
+    held: bool,
     done: bool,
 }
 
 impl<R: BufRead> Text<R> {
     fn new(input: R, encoding: &'static Encoding) -> Self {
-        Self { input, decoder: encoding.new_decoder_with_bom_removal(), ready: Vec::new(), at: 0, done: false }
+        Self { input, decoder: encoding.new_decoder_with_bom_removal(), ready: Vec::new(), at: 0, held: false, done: false }
+    }
+}
+
+impl<R> Text<R> {
+    fn bare_line_feeds(&mut self) {
+        if !self.held && !self.ready.contains(&b'\r') {
+            return;
+        }
+        let mut bare = Vec::with_capacity(self.ready.len() + 1);
+        for &byte in &self.ready {
+            if self.held && byte != b'\n' {
+                bare.push(b'\r');
+            }
+            self.held = byte == b'\r';
+            if !self.held {
+                bare.push(byte);
+            }
+        }
+        if self.done && std::mem::take(&mut self.held) {
+            bare.push(b'\r');
+        }
+        self.ready = bare;
     }
 }
 
@@ -152,6 +176,7 @@ impl<R: BufRead> Read for Text<R> {
             self.ready.truncate(written);
             self.at = 0;
             self.done = last && result == CoderResult::InputEmpty;
+            self.bare_line_feeds();
         }
         let count = out.len().min(self.ready.len() - self.at);
         out[..count].copy_from_slice(&self.ready[self.at..self.at + count]);

@@ -98,7 +98,7 @@ fn best_block(rows: &[Row], mapping: Option<&Mapping>) -> Option<(usize, usize)>
     if anchors.is_empty() {
         anchors = (0..rows.len().min(10)).collect();
     }
-    let mut best: Option<(usize, usize, usize)> = None;
+    let mut best: Option<((usize, usize), usize, usize)> = None;
     let mut tried = HashSet::new();
     for anchor in anchors {
         for start in anchor.saturating_sub(MOST_HEADER_ROWS - 1)..=anchor {
@@ -107,9 +107,11 @@ fn best_block(rows: &[Row], mapping: Option<&Mapping>) -> Option<(usize, usize)>
                 if !tried.insert((start, length)) {
                     continue;
                 }
-                let targets: HashSet<Target> = columns(block, mapping).into_iter().filter_map(|column| column.target).filter(|target| *target != Target::Ignore).collect();
-                let score = targets.len();
-                if !targets.contains(&Target::Field(Field::Name)) || score < 2 {
+                let targets: Vec<Target> = columns(block, mapping).into_iter().filter_map(|column| column.target).collect();
+                let read: HashSet<&Target> = targets.iter().filter(|target| **target != Target::Ignore).collect();
+                // Known columns that are not read, such as a serial number, settle a draw.
+                let score = (read.len(), targets.len());
+                if !read.contains(&Target::Field(Field::Name)) || read.len() < 2 {
                     continue;
                 }
                 if best.is_none_or(|(most, _, shortest)| score > most || score == most && length < shortest) {

@@ -293,7 +293,8 @@ impl RowParser<'_> {
         column.map_or_else(|| field.label().to_owned(), super::Column::title)
     }
 
-    fn failed(&self, field: Field) -> bool {
+    /// Whether the field's cell is already known to be wrong.
+    pub fn failed(&self, field: Field) -> bool {
         let title = self.title(field);
         self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.column == title)
     }

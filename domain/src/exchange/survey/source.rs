@@ -31,7 +31,7 @@ impl Default for Limits {
             inflated_bytes: 1 << 30,
             inflate_ratio: 200,
             zip_entries: 4096,
-            shared_string_bytes: 160 << 20,
+            shared_string_bytes: 128 << 20,
             sheets: 1024,
             columns: 256,
         }

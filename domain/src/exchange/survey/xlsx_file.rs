@@ -1,8 +1,9 @@
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{DataRef, Dimensions, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
 
 use super::merges::Merges;
 use super::vet::vet;
@@ -13,6 +14,8 @@ type File_ = BufReader<File>;
 pub(super) struct XlsxFile {
     workbook: Xlsx<File_>,
     sheets: Vec<String>,
+    /// The regions stand after the cells, so finding them costs a pass over the sheet.
+    regions: HashMap<usize, Vec<Dimensions>>,
     columns: usize,
 }
 
@@ -27,7 +30,7 @@ impl XlsxFile {
         if sheets.len() > limits.sheets {
             return Err(OpenError::ZipBomb(format!("{} sheets", sheets.len())));
         }
-        Ok(Self { workbook, sheets, columns: limits.columns })
+        Ok(Self { workbook, sheets, regions: HashMap::new(), columns: limits.columns })
     }
 }
 
@@ -57,23 +60,34 @@ impl SheetSource for XlsxFile {
 
     fn rows(&mut self, sheet: usize) -> Result<Box<dyn RowStream + '_>, OpenError> {
         let name = self.sheets.get(sheet).ok_or(OpenError::NoSheet)?.clone();
-        let regions = guarded(|| self.workbook.merge_cells_by_sheet_name(&name))?;
+        let regions = match self.regions.get(&sheet) {
+            Some(regions) => regions.clone(),
+            None => {
+                let regions = guarded(|| self.workbook.merge_cells_by_sheet_name(&name))?;
+                self.regions.entry(sheet).or_insert(regions).clone()
+            }
+        };
         let columns = self.columns;
         let cells = guarded(|| self.workbook.worksheet_cells_reader(&name))?;
-        Ok(Box::new(Rows { cells, ahead: None, merges: Merges::new(regions, columns), columns }))
+        Ok(Box::new(Rows { cells, ahead: None, done: false, merges: Merges::new(regions, columns), columns }))
     }
 }
 
 struct Rows<'a> {
     cells: XlsxCellReader<'a, File_>,
     ahead: Option<(u32, usize, Cell)>,
+    done: bool,
     merges: Merges,
     columns: usize,
 }
 
 impl Rows<'_> {
     fn next_cell(&mut self) -> Result<Option<(u32, usize, Cell)>, OpenError> {
+        if self.done {
+            return Ok(None);
+        }
         let record = guarded(|| self.cells.next_cell_with_formula_metadata())?;
+        self.done = record.is_none();
         Ok(record.map(|record| {
             let value = cell(record.value);
             let value = if record.formula.is_some() { Cell::Formula(value.display()) } else { value };
