@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let mut source = open(&path, &Limits::default())?;
     println!("opened in {:.2?}, {}", start.elapsed(), peak());
-    let proposal = propose(&mut *source)?;
+    let proposal = propose(&mut *source, None)?;
     println!("{}", proposal.to_toml());
     println!("headers in {:.2?}", start.elapsed());
 
@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let summary = read(&mut *source, &Settings::on(today), &mut |item| {
         let (counts, problems) = match &item {
-            Item::Good { warnings: found, .. } => (&mut warnings, found),
+            Item::Good {
+                warnings: found, ..
+            } => (&mut warnings, found),
             Item::Bad { problems, .. } => (&mut rules, problems),
         };
         for problem in problems {
@@ -46,7 +48,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ControlFlow::Continue(())
     })?;
     let rate = (summary.good + summary.bad) as f64 / start.elapsed().as_secs_f64();
-    println!("good {}, bad {} {rules:?}, warnings {warnings:?}, skipped {}", summary.good, summary.bad, summary.skipped);
+    println!(
+        "good {}, bad {} {rules:?}, warnings {warnings:?}, skipped {}",
+        summary.good, summary.bad, summary.skipped
+    );
     println!("{:.2?}, {rate:.0} rows/s, {}", start.elapsed(), peak());
     Ok(())
 }
@@ -54,5 +59,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The most memory the process held, where the system tells.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find(|line| line.starts_with("VmHWM")).map_or_else(|| "peak unknown".into(), |line| line.replace('\t', " "))
+    status
+        .lines()
+        .find(|line| line.starts_with("VmHWM"))
+        .map_or_else(|| "peak unknown".into(), |line| line.replace('\t', " "))
 }

@@ -16,25 +16,36 @@ pub(super) fn check(parser: &mut RowParser<'_>, row: &SurveyRow) {
 }
 
 fn age_reached(born: NaiveDate, years: u32, on: NaiveDate) -> bool {
-    born.checked_add_months(Months::new(years * 12)).is_some_and(|birthday| birthday <= on)
+    born.checked_add_months(Months::new(years * 12))
+        .is_some_and(|birthday| birthday <= on)
 }
 
 fn child(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let child = &row.child;
     if let (Some(number), Some(date)) = (&child.identity_number, child.birth_date) {
         if !agrees(date, number.birth_date) {
-            parser.fault(Field::BirthDate, Rule::BirthDateMismatch.with(number.birth_date.to_string()));
+            parser.fault(
+                Field::BirthDate,
+                Rule::BirthDateMismatch.with(number.birth_date.to_string()),
+            );
             return;
         }
         if child.sex.is_some_and(|sex| sex != number.sex) {
             parser.fault(Field::Sex, Rule::SexMismatch.into());
         }
     }
-    if child.identity_number.is_none() && child.registered == Some(true) && !parser.failed(Field::Identity) {
+    if child.identity_number.is_none()
+        && child.registered == Some(true)
+        && !parser.failed(Field::Identity)
+    {
         parser.fault(Field::Identity, Rule::IdentityMissing.into());
     }
     let Some(born) = child.birth_date else { return };
-    let field = if parser.layout.has(Field::BirthDate) { Field::BirthDate } else { Field::Identity };
+    let field = if parser.layout.has(Field::BirthDate) {
+        Field::BirthDate
+    } else {
+        Field::Identity
+    };
     let on = parser.survey_date;
     // A month or a year is judged by its youngest reading.
     if born.first_day() > parser.today {
@@ -52,30 +63,97 @@ fn parents(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let child_born = row.child.birth_date;
     let name = parser.title(Field::Name);
     let both = [
-        (&row.father, Field::FatherBirth, Field::FatherIdentity, Sex::Male, "父亲", &row.paternal_grandfather, Field::PaternalGrandfatherBirth, &row.paternal_grandmother, Field::PaternalGrandmotherBirth),
-        (&row.mother, Field::MotherBirth, Field::MotherIdentity, Sex::Female, "母亲", &row.maternal_grandfather, Field::MaternalGrandfatherBirth, &row.maternal_grandmother, Field::MaternalGrandmotherBirth),
+        (
+            &row.father,
+            Field::FatherBirth,
+            Field::FatherIdentity,
+            Sex::Male,
+            "父亲",
+            &row.paternal_grandfather,
+            Field::PaternalGrandfatherBirth,
+            &row.paternal_grandmother,
+            Field::PaternalGrandmotherBirth,
+        ),
+        (
+            &row.mother,
+            Field::MotherBirth,
+            Field::MotherIdentity,
+            Sex::Female,
+            "母亲",
+            &row.maternal_grandfather,
+            Field::MaternalGrandfatherBirth,
+            &row.maternal_grandmother,
+            Field::MaternalGrandmotherBirth,
+        ),
     ];
-    for (parent, birth, identity, sex, word, grandfather, grandfather_birth, grandmother, grandmother_birth) in both {
+    for (
+        parent,
+        birth,
+        identity,
+        sex,
+        word,
+        grandfather,
+        grandfather_birth,
+        grandmother,
+        grandmother_birth,
+    ) in both
+    {
         if let (Some(number), Some(date)) = (&parent.identity_number, parent.birth_date)
             && !agrees(date, number.birth_date)
         {
-            parser.fault(birth, Rule::BirthDateMismatch.with(number.birth_date.to_string()));
+            parser.fault(
+                birth,
+                Rule::BirthDateMismatch.with(number.birth_date.to_string()),
+            );
         }
-        if parent.identity_number.as_ref().is_some_and(|number| number.sex != sex) {
+        if parent
+            .identity_number
+            .as_ref()
+            .is_some_and(|number| number.sex != sex)
+        {
             parser.fault(identity, Rule::ParentSex.with(word));
         }
-        older(parser, parent.birth_date, child_born, if parser.layout.has(birth) { birth } else { identity }, &name);
-        let parent_title = parser.title(if parser.layout.has(birth) { birth } else { identity });
-        for (grandparent, field) in [(grandfather, grandfather_birth), (grandmother, grandmother_birth)] {
-            let (younger, title) = if parent.birth_date.is_some() { (parent.birth_date, &parent_title) } else { (child_born, &name) };
+        older(
+            parser,
+            parent.birth_date,
+            child_born,
+            if parser.layout.has(birth) {
+                birth
+            } else {
+                identity
+            },
+            &name,
+        );
+        let parent_title = parser.title(if parser.layout.has(birth) {
+            birth
+        } else {
+            identity
+        });
+        for (grandparent, field) in [
+            (grandfather, grandfather_birth),
+            (grandmother, grandmother_birth),
+        ] {
+            let (younger, title) = if parent.birth_date.is_some() {
+                (parent.birth_date, &parent_title)
+            } else {
+                (child_born, &name)
+            };
             older(parser, grandparent.birth_date, younger, field, title);
         }
     }
     dead_away(parser, row);
 }
 
-fn older(parser: &mut RowParser<'_>, elder: Option<PartialDate>, younger: Option<PartialDate>, field: Field, than: &str) {
-    let (Some(elder), Some(younger)) = (elder, younger) else { return };
+fn older(
+    parser: &mut RowParser<'_>,
+    elder: Option<PartialDate>,
+    younger: Option<PartialDate>,
+    field: Field,
+    than: &str,
+) {
+    let (Some(elder), Some(younger)) = (elder, younger) else {
+        return;
+    };
     if elder.first_day() >= younger.last_day() {
         parser.fault(field, Rule::NotOlder.with(than));
     } else if !age_reached(elder.first_day(), 14, younger.last_day()) {
@@ -85,7 +163,10 @@ fn older(parser: &mut RowParser<'_>, elder: Option<PartialDate>, younger: Option
 
 fn dead_away(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let away = |parent: &Parent| parent.workplace.is_some();
-    for (parent, field) in [(&row.father, Field::FatherName), (&row.mother, Field::MotherName)] {
+    for (parent, field) in [
+        (&row.father, Field::FatherName),
+        (&row.mother, Field::MotherName),
+    ] {
         if parent.dead && (row.guardianship.away == Some(AwayParents::Both) || away(parent)) {
             parser.fault(field, Rule::DeadAway.into());
         }
@@ -93,14 +174,22 @@ fn dead_away(parser: &mut RowParser<'_>, row: &SurveyRow) {
 }
 
 fn guardian(parser: &mut RowParser<'_>, row: &SurveyRow) {
-    let Some(guardian) = &row.guardianship.guardian else { return };
+    let Some(guardian) = &row.guardianship.guardian else {
+        return;
+    };
     if row.guardianship.entrusted == Some(false) && guardian.name.is_some() {
         let name = parser.title(Field::GuardianName);
         parser.fault(Field::Entrusted, Rule::Contradiction.with(name));
     }
-    let Some(number) = &guardian.identity_number else { return };
+    let Some(number) = &guardian.identity_number else {
+        return;
+    };
     let name = parser.title(Field::Name);
-    if row.child.birth_date.is_some_and(|born| number.birth_date >= born.last_day()) {
+    if row
+        .child
+        .birth_date
+        .is_some_and(|born| number.birth_date >= born.last_day())
+    {
         parser.fault(Field::GuardianIdentity, Rule::NotOlder.with(name));
     } else if !age_reached(number.birth_date, 18, parser.survey_date) {
         parser.fault(Field::GuardianIdentity, Rule::GuardianMinor.into());
@@ -128,11 +217,23 @@ fn repeated(parser: &mut RowParser<'_>, row: &SurveyRow) {
         (Field::FatherIdentity, row.father.identity_number.as_ref()),
         (Field::MotherIdentity, row.mother.identity_number.as_ref()),
         // The guardian may be a parent, never the child.
-        (Field::GuardianIdentity, row.guardianship.guardian.as_ref().and_then(|guardian| guardian.identity_number.as_ref())),
+        (
+            Field::GuardianIdentity,
+            row.guardianship
+                .guardian
+                .as_ref()
+                .and_then(|guardian| guardian.identity_number.as_ref()),
+        ),
     ];
     for (at, (field, number)) in numbers.iter().enumerate() {
-        let others = if *field == Field::GuardianIdentity { &numbers[..1] } else { &numbers[..at] };
-        let same = others.iter().find(|(_, other)| number.is_some() && other == number);
+        let others = if *field == Field::GuardianIdentity {
+            &numbers[..1]
+        } else {
+            &numbers[..at]
+        };
+        let same = others
+            .iter()
+            .find(|(_, other)| number.is_some() && other == number);
         if let Some((other, _)) = same {
             let title = parser.title(*other);
             parser.fault(*field, Rule::IdentityRepeated.with(title));

@@ -1,5 +1,7 @@
 use super::problem::Fault;
-use super::row::{AwayParents, Body, DisabilityClass, GuardianshipKind, Help, Income, ParentSide, Schooling};
+use super::row::{
+    AwayParents, Body, DisabilityClass, GuardianshipKind, Help, Income, ParentSide, Schooling,
+};
 use super::values::{is_nothing, is_tick, is_tick_mark, narrow};
 use super::{Disability, Rule};
 
@@ -65,12 +67,19 @@ choices!(SIDE: ParentSide {
 });
 
 pub(super) fn labels<T>(choices: &[Choice<T>]) -> String {
-    choices.iter().map(|choice| choice.label).collect::<Vec<_>>().join("、")
+    choices
+        .iter()
+        .map(|choice| choice.label)
+        .collect::<Vec<_>>()
+        .join("、")
 }
 
 /// A word without brackets, signs and spaces.
 fn bare(text: &str) -> String {
-    narrow(text).chars().filter(|c| c.is_alphanumeric()).collect()
+    narrow(text)
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .collect()
 }
 
 pub(super) fn find<T: Copy>(choices: &[Choice<T>], word: &str) -> Option<(T, &'static str)> {
@@ -78,20 +87,32 @@ pub(super) fn find<T: Copy>(choices: &[Choice<T>], word: &str) -> Option<(T, &'s
     if word.is_empty() {
         return None;
     }
-    let exact = choices.iter().find(|choice| bare(choice.label) == word || choice.words.contains(&word.as_str()));
+    let exact = choices
+        .iter()
+        .find(|choice| bare(choice.label) == word || choice.words.contains(&word.as_str()));
     // "其他(养殖)" and "其他:打零工" say what the other is.
-    let other = || choices.iter().find(|choice| choice.key == "other" && (word.starts_with("其他") || word.starts_with("其它")));
-    exact.or_else(other).map(|choice| (choice.value, choice.label))
+    let other = || {
+        choices.iter().find(|choice| {
+            choice.key == "other" && (word.starts_with("其他") || word.starts_with("其它"))
+        })
+    };
+    exact
+        .or_else(other)
+        .map(|choice| (choice.value, choice.label))
 }
 
 /// Everything chosen in a cell, however the choice was marked.
-pub(super) fn several<T: Copy + PartialEq>(choices: &[Choice<T>], text: &str) -> Result<Vec<T>, Fault> {
+pub(super) fn several<T: Copy + PartialEq>(
+    choices: &[Choice<T>],
+    text: &str,
+) -> Result<Vec<T>, Fault> {
     let mut chosen = Vec::new();
     for word in chosen_words(text) {
         if is_nothing(&word) && find(choices, &word).is_none() {
             continue;
         }
-        let (value, _) = find(choices, &word).ok_or_else(|| Rule::ChoiceUnknown.with(labels(choices)))?;
+        let (value, _) =
+            find(choices, &word).ok_or_else(|| Rule::ChoiceUnknown.with(labels(choices)))?;
         if !chosen.contains(&value) {
             chosen.push(value);
         }
@@ -99,7 +120,10 @@ pub(super) fn several<T: Copy + PartialEq>(choices: &[Choice<T>], text: &str) ->
     Ok(chosen)
 }
 
-pub(super) fn single<T: Copy + PartialEq>(choices: &[Choice<T>], text: &str) -> Result<Option<T>, Fault> {
+pub(super) fn single<T: Copy + PartialEq>(
+    choices: &[Choice<T>],
+    text: &str,
+) -> Result<Option<T>, Fault> {
     if find(choices, text).is_none() && is_nothing(text) {
         return Ok(None);
     }
@@ -111,7 +135,10 @@ pub(super) fn single<T: Copy + PartialEq>(choices: &[Choice<T>], text: &str) -> 
         [] => Ok(None),
         [value] => Ok(Some(value)),
         _ => {
-            let named = choices.iter().filter(|choice| chosen.contains(&choice.value)).map(|choice| choice.label);
+            let named = choices
+                .iter()
+                .filter(|choice| chosen.contains(&choice.value))
+                .map(|choice| choice.label);
             Err(Rule::ChoiceSeveral.with(named.collect::<Vec<_>>().join("、")))
         }
     }
@@ -132,7 +159,9 @@ fn marked(text: &str) -> bool {
 
 /// Whether brackets stand for boxes: one of them is empty or holds a tick alone.
 fn bracket_ticks(text: &str) -> bool {
-    brackets(text).iter().any(|(_, inside)| inside.trim().is_empty() || inside.chars().all(is_tick_mark))
+    brackets(text)
+        .iter()
+        .any(|(_, inside)| inside.trim().is_empty() || inside.chars().all(is_tick_mark))
 }
 
 /// Each bracket with the text before it.
@@ -143,7 +172,10 @@ fn brackets(text: &str) -> Vec<(String, String)> {
     for c in narrow(text).chars() {
         match (c, &mut inside) {
             ('(' | '[' | '【', None) => inside = Some(String::new()),
-            (')' | ']' | '】', Some(_)) => found.push((std::mem::take(&mut label), inside.take().unwrap_or_default())),
+            (')' | ']' | '】', Some(_)) => found.push((
+                std::mem::take(&mut label),
+                inside.take().unwrap_or_default(),
+            )),
             (c, Some(inside)) => inside.push(c),
             (c, None) => label.push(c),
         }
@@ -152,7 +184,11 @@ fn brackets(text: &str) -> Vec<(String, String)> {
 }
 
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '、' | ',' | ';' | '/' | '|' | '+' | '。' | '\\' | '和' | '及' | '&')
+    c.is_whitespace()
+        || matches!(
+            c,
+            '、' | ',' | ';' | '/' | '|' | '+' | '。' | '\\' | '和' | '及' | '&'
+        )
 }
 
 fn chosen_words(text: &str) -> Vec<String> {
@@ -160,17 +196,33 @@ fn chosen_words(text: &str) -> Vec<String> {
     if bracket_ticks(&text) {
         let (leading, pairs) = (text.trim_start().starts_with('('), brackets(&text));
         if !leading {
-            return pairs.into_iter().filter(|(_, inside)| is_tick(inside)).map(|(label, _)| label).collect();
+            return pairs
+                .into_iter()
+                .filter(|(_, inside)| is_tick(inside))
+                .map(|(label, _)| label)
+                .collect();
         }
         // "(√)健康 ( )残疾": the bracket stands before its label.
         let tail = text.rsplit(')').next().unwrap_or_default().to_owned();
-        let labels = pairs.iter().skip(1).map(|(label, _)| label.clone()).chain([tail]);
-        return pairs.iter().zip(labels).filter(|((_, inside), _)| is_tick(inside)).map(|(_, label)| label).collect();
+        let labels = pairs
+            .iter()
+            .skip(1)
+            .map(|(label, _)| label.clone())
+            .chain([tail]);
+        return pairs
+            .iter()
+            .zip(labels)
+            .filter(|((_, inside), _)| is_tick(inside))
+            .map(|(_, label)| label)
+            .collect();
     }
     if text.chars().any(|c| is_box(c) || is_ticked_box(c)) {
         return boxed(&text);
     }
-    let words: Vec<&str> = text.split(is_separator).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(is_separator)
+        .filter(|word| !word.is_empty())
+        .collect();
     if !text.chars().any(is_tick_mark) {
         return words.into_iter().map(str::to_owned).collect();
     }
@@ -234,13 +286,26 @@ const CLASSES: &[(DisabilityClass, &[&str])] = &[
 ];
 
 /// `肢体二级`, `智力残疾，3级`, `低视力`: class and grade in one cell or two.
-pub(super) fn disability(text: &str, grade_text: Option<&str>) -> Result<Option<Disability>, Fault> {
+pub(super) fn disability(
+    text: &str,
+    grade_text: Option<&str>,
+) -> Result<Option<Disability>, Fault> {
     let text = narrow(text);
     if is_nothing(&text) && grade_text.is_none_or(is_nothing) {
         return Ok(None);
     }
-    let named = || CLASSES.iter().map(|(_, words)| words[0]).collect::<Vec<_>>().join("、");
-    let found: Vec<DisabilityClass> = CLASSES.iter().filter(|(_, words)| words.iter().any(|word| text.contains(word))).map(|(class, _)| *class).collect();
+    let named = || {
+        CLASSES
+            .iter()
+            .map(|(_, words)| words[0])
+            .collect::<Vec<_>>()
+            .join("、")
+    };
+    let found: Vec<DisabilityClass> = CLASSES
+        .iter()
+        .filter(|(_, words)| words.iter().any(|word| text.contains(word)))
+        .map(|(class, _)| *class)
+        .collect();
     let class = match found[..] {
         [] => return Err(Rule::ChoiceUnknown.with(named())),
         [class] => class,
@@ -249,19 +314,37 @@ pub(super) fn disability(text: &str, grade_text: Option<&str>) -> Result<Option<
     };
     let grade = match grade_text.filter(|grade| !is_nothing(grade)) {
         Some(grade) => Some(grade_of(grade).ok_or(Rule::DisabilityGrade)?),
-        None if text.chars().any(|c| c.is_numeric() || is_numeral(c)) || text.contains('级') => Some(grade_of(&text).ok_or(Rule::DisabilityGrade)?),
+        None if text.chars().any(|c| c.is_numeric() || is_numeral(c)) || text.contains('级') => {
+            Some(grade_of(&text).ok_or(Rule::DisabilityGrade)?)
+        }
         None => None,
     };
     let low_vision = text.contains("低视");
     let blind = text.contains('盲');
-    if found.len() == 1 && grade.is_some_and(|grade| low_vision && grade < 3 || blind && grade > 2) {
+    if found.len() == 1 && grade.is_some_and(|grade| low_vision && grade < 3 || blind && grade > 2)
+    {
         return Err(Rule::DisabilityGradeClass.into());
     }
     Ok(Some(Disability { class, grade }))
 }
 
 fn is_numeral(c: char) -> bool {
-    matches!(c, '一' | '二' | '三' | '四' | '壹' | '贰' | '叁' | '肆' | '五' | '六' | 'Ⅰ' | 'Ⅱ' | 'Ⅲ' | 'Ⅳ')
+    matches!(
+        c,
+        '一' | '二'
+            | '三'
+            | '四'
+            | '壹'
+            | '贰'
+            | '叁'
+            | '肆'
+            | '五'
+            | '六'
+            | 'Ⅰ'
+            | 'Ⅱ'
+            | 'Ⅲ'
+            | 'Ⅳ'
+    )
 }
 
 /// The one numeral of the text, when it is a grade.

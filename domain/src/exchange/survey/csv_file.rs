@@ -20,8 +20,16 @@ impl CsvFile {
         let encoding = detect(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
         let mut start = Vec::new();
-        Text::new(BufReader::new(&file), encoding).take(CHUNK as u64).read_to_end(&mut start)?;
-        Ok(Self { delimiter: delimiter(&start), file, sheets: [name], encoding, columns: limits.columns })
+        Text::new(BufReader::new(&file), encoding)
+            .take(CHUNK as u64)
+            .read_to_end(&mut start)?;
+        Ok(Self {
+            delimiter: delimiter(&start),
+            file,
+            sheets: [name],
+            encoding,
+            columns: limits.columns,
+        })
     }
 }
 
@@ -37,7 +45,13 @@ impl SheetSource for CsvFile {
             .flexible(true)
             .delimiter(self.delimiter)
             .from_reader(Text::new(BufReader::new(&self.file), self.encoding));
-        Ok(Box::new(Rows { records, record: csv::StringRecord::new(), row: 0, inner_lines: 0, columns: self.columns }))
+        Ok(Box::new(Rows {
+            records,
+            record: csv::StringRecord::new(),
+            row: 0,
+            inner_lines: 0,
+            columns: self.columns,
+        }))
     }
 }
 
@@ -51,16 +65,33 @@ struct Rows<'a> {
 
 impl RowStream for Rows<'_> {
     fn next_row(&mut self) -> Result<Option<Row>, OpenError> {
-        let more = self.records.read_record(&mut self.record).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let more = self
+            .records
+            .read_record(&mut self.record)
+            .map_err(|error| OpenError::Damaged(error.to_string()))?;
         if !more {
             return Ok(None);
         }
         // A spreadsheet counts blank lines as rows and lines inside quotes not.
-        self.inner_lines += self.record.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
-        let lines = self.records.position().line().saturating_sub(1).saturating_sub(self.inner_lines);
-        self.row = u32::try_from(lines).unwrap_or(u32::MAX).max(self.row.saturating_add(1));
+        self.inner_lines += self
+            .record
+            .iter()
+            .map(|field| field.matches('\n').count() as u64)
+            .sum::<u64>();
+        let lines = self
+            .records
+            .position()
+            .line()
+            .saturating_sub(1)
+            .saturating_sub(self.inner_lines);
+        self.row = u32::try_from(lines)
+            .unwrap_or(u32::MAX)
+            .max(self.row.saturating_add(1));
         let cells = self.record.iter().take(self.columns).map(cell).collect();
-        Ok(Some(Row { number: self.row, cells }))
+        Ok(Some(Row {
+            number: self.row,
+            cells,
+        }))
     }
 }
 
@@ -70,7 +101,10 @@ fn cell(field: &str) -> Cell {
         Cell::Empty
     } else if let Some(formula) = text.strip_prefix('=') {
         // ="0123" is how some programs force text; everything else is a formula.
-        match formula.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        match formula
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+        {
             Some(inner) if !inner.contains('"') => Cell::Text(inner.to_owned()),
             _ => Cell::Formula(text.to_owned()),
         }
@@ -103,7 +137,8 @@ fn decodes(file: &mut File, encoding: &'static Encoding) -> Result<bool, OpenErr
         if input[..count].contains(&0) {
             return Err(OpenError::NotASpreadsheet("a binary file"));
         }
-        let (result, _, _) = decoder.decode_to_utf8_without_replacement(&input[..count], &mut output, count == 0);
+        let (result, _, _) =
+            decoder.decode_to_utf8_without_replacement(&input[..count], &mut output, count == 0);
         match result {
             DecoderResult::InputEmpty if count == 0 => return Ok(true),
             DecoderResult::InputEmpty => {}
@@ -118,12 +153,18 @@ fn delimiter(start: &[u8]) -> u8 {
     for &byte in start {
         if byte == b'"' {
             quoted = !quoted;
-        } else if !quoted && let Some(count) = counts.iter_mut().find(|(delimiter, _)| *delimiter == byte) {
+        } else if !quoted
+            && let Some(count) = counts.iter_mut().find(|(delimiter, _)| *delimiter == byte)
+        {
             count.1 += 1;
         }
     }
     // The first wins a tie.
-    counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
+    counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(delimiter, _)| *delimiter)
 }
 
 /// Any encoding, read as UTF-8 without its byte order mark and with bare line feeds, so that lines can be counted.
@@ -139,7 +180,14 @@ struct Text<R> {
 
 impl<R: BufRead> Text<R> {
     fn new(input: R, encoding: &'static Encoding) -> Self {
-        Self { input, decoder: encoding.new_decoder_with_bom_removal(), ready: Vec::new(), at: 0, held: false, done: false }
+        Self {
+            input,
+            decoder: encoding.new_decoder_with_bom_removal(),
+            ready: Vec::new(),
+            at: 0,
+            held: false,
+            done: false,
+        }
     }
 }
 
@@ -171,7 +219,8 @@ impl<R: BufRead> Read for Text<R> {
             let chunk = self.input.fill_buf()?;
             let last = chunk.is_empty();
             self.ready.resize(CHUNK, 0);
-            let (result, read, written, _) = self.decoder.decode_to_utf8(chunk, &mut self.ready, last);
+            let (result, read, written, _) =
+                self.decoder.decode_to_utf8(chunk, &mut self.ready, last);
             self.input.consume(read);
             self.ready.truncate(written);
             self.at = 0;

@@ -42,7 +42,8 @@ impl PartialDate {
     }
 
     pub fn first_day(self) -> NaiveDate {
-        NaiveDate::from_ymd_opt(self.year, self.month.unwrap_or(1), self.day.unwrap_or(1)).unwrap_or(NaiveDate::MIN)
+        NaiveDate::from_ymd_opt(self.year, self.month.unwrap_or(1), self.day.unwrap_or(1))
+            .unwrap_or(NaiveDate::MIN)
     }
 
     pub fn last_day(self) -> NaiveDate {
@@ -52,20 +53,26 @@ impl PartialDate {
             (None, None) => Months::new(12),
         };
         let next = self.first_day().checked_add_months(length);
-        next.and_then(|next| next.checked_sub_days(Days::new(1))).unwrap_or(NaiveDate::MAX)
+        next.and_then(|next| next.checked_sub_days(Days::new(1)))
+            .unwrap_or(NaiveDate::MAX)
     }
 }
 
 impl From<NaiveDate> for PartialDate {
     fn from(date: NaiveDate) -> Self {
-        Self { year: date.year(), month: Some(date.month()), day: Some(date.day()) }
+        Self {
+            year: date.year(),
+            month: Some(date.month()),
+            day: Some(date.day()),
+        }
     }
 }
 
 impl fmt::Display for PartialDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}", self.year)?;
-        self.month.map_or(Ok(()), |month| write!(f, "-{month:02}"))?;
+        self.month
+            .map_or(Ok(()), |month| write!(f, "-{month:02}"))?;
         self.day.map_or(Ok(()), |day| write!(f, "-{day:02}"))
     }
 }
@@ -90,7 +97,9 @@ pub(super) fn date(cell: &Cell, today: NaiveDate) -> Result<Option<DateValue>, F
     };
     let first = match value {
         DateValue::Date(date) => date.first_day(),
-        DateValue::JanuaryOrOctober(year) => NaiveDate::from_ymd_opt(year, 1, 1).ok_or(Rule::DateFormat)?,
+        DateValue::JanuaryOrOctober(year) => {
+            NaiveDate::from_ymd_opt(year, 1, 1).ok_or(Rule::DateFormat)?
+        }
     };
     if first > today {
         return Err(Rule::DateFuture.into());
@@ -115,21 +124,32 @@ fn figure(number: f64) -> Option<DateValue> {
         return year.parse().ok().map(DateValue::JanuaryOrOctober);
     }
     if year.len() == 4 && month.len() <= 2 {
-        return PartialDate::new(year.parse().ok()?, Some(month.parse().ok()?), None).map(DateValue::Date);
+        return PartialDate::new(year.parse().ok()?, Some(month.parse().ok()?), None)
+            .map(DateValue::Date);
     }
     // A serial with a time of day.
-    (10_000.0..80_000.0).contains(&number).then(|| whole(number as u32)).flatten().map(DateValue::Date)
+    (10_000.0..80_000.0)
+        .contains(&number)
+        .then(|| whole(number as u32))
+        .flatten()
+        .map(DateValue::Date)
 }
 
 /// `20080315`, `200803`, `2008`, or a spreadsheet's day count.
 fn whole(number: u32) -> Option<PartialDate> {
     match number {
-        1000_01_01..=9999_12_31 => PartialDate::new((number / 10_000) as i32, Some(number / 100 % 100), Some(number % 100)),
-        1000_01..=9999_12 => PartialDate::new((number / 100) as i32, Some(number % 100), None),
+        10_000_101..=99_991_231 => PartialDate::new(
+            (number / 10_000) as i32,
+            Some(number / 100 % 100),
+            Some(number % 100),
+        ),
+        100_001..=999_912 => PartialDate::new((number / 100) as i32, Some(number % 100), None),
         1000..=9999 => PartialDate::new(number as i32, None, None),
         10_000..80_000 => {
             let epoch = NaiveDate::from_ymd_opt(1899, 12, 30)?;
-            epoch.checked_add_days(Days::new(u64::from(number))).map(PartialDate::from)
+            epoch
+                .checked_add_days(Days::new(u64::from(number)))
+                .map(PartialDate::from)
         }
         _ => None,
     }
@@ -145,19 +165,28 @@ fn words(text: &str) -> Option<PartialDate> {
     };
     let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let compact = compact.trim_end_matches(['生', '出']);
-    if compact.len() <= 8 && !compact.is_empty() && compact.bytes().all(|byte| byte.is_ascii_digit()) {
+    if compact.len() <= 8
+        && !compact.is_empty()
+        && compact.bytes().all(|byte| byte.is_ascii_digit())
+    {
         return whole(compact.parse().ok()?);
     }
     let mut parts: Vec<u32> = Vec::with_capacity(3);
     let ended = compact.trim_end_matches(['日', '号', '月', '年', '.', '。', '-', '/']);
-    for part in ended.split(['年', '月', '.', '-', '/', '—', '。', '、', ',', '－', '–', '\\']) {
+    for part in ended.split([
+        '年', '月', '.', '-', '/', '—', '。', '、', ',', '－', '–', '\\',
+    ]) {
         if part.is_empty() || part.len() > 4 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
         parts.push(part.parse().ok()?);
     }
     // A year of two digits leaves the century open.
-    if ended.split(|c: char| !c.is_ascii_digit()).next().is_none_or(|year| year.len() != 4) {
+    if ended
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .is_none_or(|year| year.len() != 4)
+    {
         return None;
     }
     match parts[..] {

@@ -90,7 +90,10 @@ pub(super) type Option_ = (&'static str, &'static str, &'static [&'static str]);
 impl Field {
     pub(super) fn choices(self) -> Vec<Option_> {
         fn of<T>(choices: &'static [Choice<T>]) -> Vec<Option_> {
-            choices.iter().map(|choice| (choice.key, choice.label, choice.words)).collect()
+            choices
+                .iter()
+                .map(|choice| (choice.key, choice.label, choice.words))
+                .collect()
         }
         match self {
             Field::Body => of(BODY),
@@ -101,7 +104,10 @@ impl Field {
             Field::Away => of(AWAY),
             Field::OneAway | Field::WhichAway => of(SIDE),
             Field::Sex => vec![("male", "男", &[]), ("female", "女", &[])],
-            Field::Entrusted | Field::Boarding | Field::Registered => vec![("yes", "是", &["有", "住校", "寄宿", "已登记"]), ("no", "否", &["无", "走读", "不寄宿", "未登记"])],
+            Field::Entrusted | Field::Boarding | Field::Registered => vec![
+                ("yes", "是", &["有", "住校", "寄宿", "已登记"]),
+                ("no", "否", &["无", "走读", "不寄宿", "未登记"]),
+            ],
             _ => Vec::new(),
         }
     }
@@ -124,18 +130,36 @@ impl FromStr for Target {
         if text == "ignore" {
             return Ok(Target::Ignore);
         }
-        let (key, choice) = text.split_once('=').map_or((text, None), |(key, choice)| (key, Some(choice)));
-        let field = Field::ALL.iter().copied().find(|field| field.key() == key).ok_or_else(|| {
-            let keys = Field::ALL.iter().map(|field| field.key()).collect::<Vec<_>>().join(", ");
-            format!("unknown field {key:?}; the fields are ignore, {keys}")
-        })?;
-        let Some(choice) = choice else { return Ok(Target::Field(field)) };
+        let (key, choice) = text
+            .split_once('=')
+            .map_or((text, None), |(key, choice)| (key, Some(choice)));
+        let field = Field::ALL
+            .iter()
+            .copied()
+            .find(|field| field.key() == key)
+            .ok_or_else(|| {
+                let keys = Field::ALL
+                    .iter()
+                    .map(|field| field.key())
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                format!("unknown field {key:?}; the fields are ignore, {keys}")
+            })?;
+        let Some(choice) = choice else {
+            return Ok(Target::Field(field));
+        };
         let choices = field.choices();
         match choices.iter().find(|(key, ..)| *key == choice) {
             Some((key, ..)) => Ok(Target::Tick(field, key)),
             None => {
-                let keys = choices.iter().map(|(key, ..)| *key).collect::<Vec<_>>().join(", ");
-                Err(format!("unknown choice {choice:?} of {key}; the choices are {keys}"))
+                let keys = choices
+                    .iter()
+                    .map(|(key, ..)| *key)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(format!(
+                    "unknown choice {choice:?} of {key}; the choices are {keys}"
+                ))
             }
         }
     }

@@ -34,7 +34,11 @@ fn letters(index: usize) -> String {
         letters.push(b'A' + ((rest - 1) % 26) as u8);
         rest = (rest - 1) / 26;
     }
-    letters.iter().rev().map(|letter| char::from(*letter)).collect()
+    letters
+        .iter()
+        .rev()
+        .map(|letter| char::from(*letter))
+        .collect()
 }
 
 /// What stands above the header.
@@ -57,33 +61,52 @@ pub struct Layout {
 
 impl Layout {
     /// Finds the header among the first rows of a sheet; what the mapping says goes before what is recognised.
-    pub(super) fn detect(rows: &[Row], mapping: Option<&Mapping>, today: NaiveDate) -> Option<Self> {
+    pub(super) fn detect(
+        rows: &[Row],
+        mapping: Option<&Mapping>,
+        today: NaiveDate,
+    ) -> Option<Self> {
         let (start, length) = match mapping.and_then(|mapping| mapping.header_rows) {
             Some((first, last)) => {
                 let start = rows.iter().position(|row| row.number >= first)?;
-                (start, rows[start..].iter().take_while(|row| row.number <= last).count())
+                (
+                    start,
+                    rows[start..]
+                        .iter()
+                        .take_while(|row| row.number <= last)
+                        .count(),
+                )
             }
             None => best_block(rows, mapping)?,
         };
-        let block = rows.get(start..start + length).filter(|block| !block.is_empty())?;
+        let block = rows
+            .get(start..start + length)
+            .filter(|block| !block.is_empty())?;
         let columns = columns(block, mapping);
-        columns.iter().any(|column| column.target == Some(Target::Field(Field::Name))).then(|| Layout {
-            first_row: block[0].number,
-            last_row: block[length - 1].number,
-            head: head(&rows[..start], today),
-            columns,
-        })
+        columns
+            .iter()
+            .any(|column| column.target == Some(Target::Field(Field::Name)))
+            .then(|| Layout {
+                first_row: block[0].number,
+                last_row: block[length - 1].number,
+                head: head(&rows[..start], today),
+                columns,
+            })
     }
 
     pub(super) fn field(&self, field: Field) -> Option<&Column> {
-        self.columns.iter().find(|column| column.target == Some(Target::Field(field)))
+        self.columns
+            .iter()
+            .find(|column| column.target == Some(Target::Field(field)))
     }
 
     pub(super) fn ticks(&self, field: Field) -> impl Iterator<Item = (&Column, &'static str)> {
-        self.columns.iter().filter_map(move |column| match column.target {
-            Some(Target::Tick(ticked, choice)) if ticked == field => Some((column, choice)),
-            _ => None,
-        })
+        self.columns
+            .iter()
+            .filter_map(move |column| match column.target {
+                Some(Target::Tick(ticked, choice)) if ticked == field => Some((column, choice)),
+                _ => None,
+            })
     }
 
     pub(super) fn has(&self, field: Field) -> bool {
@@ -93,8 +116,13 @@ impl Layout {
 
 /// The block of up to three rows in which most columns are recognised; the shorter of equals.
 fn best_block(rows: &[Row], mapping: Option<&Mapping>) -> Option<(usize, usize)> {
-    let named = |row: &Row| row.cells.iter().any(|cell| matches!(cell, Cell::Text(text) if text.chars().count() <= 60 && tidy(text).contains("姓名")));
-    let mut anchors: Vec<usize> = (0..rows.len()).filter(|at| named(&rows[*at])).take(4).collect();
+    let named = |row: &Row| {
+        row.cells.iter().any(|cell| matches!(cell, Cell::Text(text) if text.chars().count() <= 60 && tidy(text).contains("姓名")))
+    };
+    let mut anchors: Vec<usize> = (0..rows.len())
+        .filter(|at| named(&rows[*at]))
+        .take(4)
+        .collect();
     if anchors.is_empty() {
         anchors = (0..rows.len().min(10)).collect();
     }
@@ -103,18 +131,28 @@ fn best_block(rows: &[Row], mapping: Option<&Mapping>) -> Option<(usize, usize)>
     for anchor in anchors {
         for start in anchor.saturating_sub(MOST_HEADER_ROWS - 1)..=anchor {
             for length in anchor - start + 1..=MOST_HEADER_ROWS {
-                let Some(block) = rows.get(start..start + length) else { continue };
+                let Some(block) = rows.get(start..start + length) else {
+                    continue;
+                };
                 if !tried.insert((start, length)) {
                     continue;
                 }
-                let targets: Vec<Target> = columns(block, mapping).into_iter().filter_map(|column| column.target).collect();
-                let read: HashSet<&Target> = targets.iter().filter(|target| **target != Target::Ignore).collect();
+                let targets: Vec<Target> = columns(block, mapping)
+                    .into_iter()
+                    .filter_map(|column| column.target)
+                    .collect();
+                let read: HashSet<&Target> = targets
+                    .iter()
+                    .filter(|target| **target != Target::Ignore)
+                    .collect();
                 // Known columns that are not read, such as a serial number, settle a draw.
                 let score = (read.len(), targets.len());
                 if !read.contains(&Target::Field(Field::Name)) || read.len() < 2 {
                     continue;
                 }
-                if best.is_none_or(|(most, _, shortest)| score > most || score == most && length < shortest) {
+                if best.is_none_or(|(most, _, shortest)| {
+                    score > most || score == most && length < shortest
+                }) {
                     best = Some((score, start, length));
                 }
             }
@@ -145,17 +183,34 @@ fn columns(block: &[Row], mapping: Option<&Mapping>) -> Vec<Column> {
         }
         // A blank above a word is the merged rest of the heading to the left.
         let mut parts: Vec<&str> = Vec::new();
-        for part in carried[..=lowest].iter().map(String::as_str).filter(|part| !part.is_empty()) {
+        for part in carried[..=lowest]
+            .iter()
+            .map(String::as_str)
+            .filter(|part| !part.is_empty())
+        {
             if parts.last() != Some(&part) {
                 parts.push(part);
             }
         }
         let base = parts.join("/");
-        let repeats = columns.iter().filter(|column| column.label == base || column.label.starts_with(&format!("{base}#"))).count();
-        let label = if repeats == 0 { base } else { format!("{base}#{}", repeats + 1) };
+        let repeats = columns
+            .iter()
+            .filter(|column| column.label == base || column.label.starts_with(&format!("{base}#")))
+            .count();
+        let label = if repeats == 0 {
+            base
+        } else {
+            format!("{base}#{}", repeats + 1)
+        };
         let given = mapping.and_then(|mapping| mapping.find(&label));
-        let target = given.or_else(|| resolve(&label)).filter(|target| *target == Target::Ignore || taken.insert(*target));
-        columns.push(Column { index, label, target });
+        let target = given
+            .or_else(|| resolve(&label))
+            .filter(|target| *target == Target::Ignore || taken.insert(*target));
+        columns.push(Column {
+            index,
+            label,
+            target,
+        });
     }
     columns
 }
@@ -167,7 +222,11 @@ fn word(cell: &Cell) -> String {
         Cell::Number(number) => return number.to_string(),
         _ => return String::new(),
     };
-    let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).take(200).collect();
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !c.is_control())
+        .take(200)
+        .collect();
     clip(&text, 60)
 }
 
@@ -191,10 +250,35 @@ fn head(rows: &[Row], today: NaiveDate) -> Head {
         for (at, text) in texts.iter().enumerate() {
             let next = texts.get(at + 1).map(String::as_str);
             if head.unit.is_none() {
-                head.unit = after(text, &["填报单位", "上报单位", "填表单位", "报送单位", "单位名称", "单位"], next);
+                head.unit = after(
+                    text,
+                    &[
+                        "填报单位",
+                        "上报单位",
+                        "填表单位",
+                        "报送单位",
+                        "单位名称",
+                        "单位",
+                    ],
+                    next,
+                );
             }
             if head.date.is_none() {
-                let written = after(text, &["填报日期", "填表日期", "填报时间", "填表时间", "报送日期", "上报时间", "调查日期", "日期", "时间"], next);
+                let written = after(
+                    text,
+                    &[
+                        "填报日期",
+                        "填表日期",
+                        "填报时间",
+                        "填表时间",
+                        "报送日期",
+                        "上报时间",
+                        "调查日期",
+                        "日期",
+                        "时间",
+                    ],
+                    next,
+                );
                 head.date = written.and_then(|written| day(&written, today));
             }
         }
@@ -204,18 +288,29 @@ fn head(rows: &[Row], today: NaiveDate) -> Head {
 
 /// What follows a word and its colon, in the cell or the next one.
 fn after(text: &str, words: &[&str], next: Option<&str>) -> Option<String> {
-    let found = words.iter().find_map(|word| text.find(word).map(|at| &text[at + word.len()..]))?;
+    let found = words
+        .iter()
+        .find_map(|word| text.find(word).map(|at| &text[at + word.len()..]))?;
     let rest = found.trim_start_matches(|c: char| c.is_whitespace());
-    let rest = ["(盖章)", "(公章)", "(章)", "(签章)"].iter().fold(rest, |rest, stamp| rest.trim_start_matches(stamp)).trim_start();
+    let rest = ["(盖章)", "(公章)", "(章)", "(签章)"]
+        .iter()
+        .fold(rest, |rest, stamp| rest.trim_start_matches(stamp))
+        .trim_start();
     let own = match rest.strip_prefix(':') {
         Some(own) => own.trim(),
         None if rest.is_empty() => "",
         None => return None,
     };
-    let value = if own.is_empty() { next.unwrap_or_default() } else { own };
+    let value = if own.is_empty() {
+        next.unwrap_or_default()
+    } else {
+        own
+    };
     // Several head items share a cell, set apart by spaces.
     let value = value.split("  ").next().unwrap_or_default();
-    let value = ["(盖章)", "(公章)", "(章)"].iter().fold(value, |value, stamp| value.trim_end_matches(stamp));
+    let value = ["(盖章)", "(公章)", "(章)"]
+        .iter()
+        .fold(value, |value, stamp| value.trim_end_matches(stamp));
     let value = clip(value.trim(), 100);
     (!value.is_empty() && !value.contains(':')).then_some(value)
 }

@@ -49,21 +49,36 @@ impl Mapping {
     pub fn from_toml(text: &str) -> Result<Self, MappingError> {
         let file: File = toml::from_str(text)?;
         let header_rows = match file.header_rows {
-            Some([first, last]) if first == 0 || last < first || last - first > 2 => return Err(MappingError::HeaderRows),
+            Some([first, last]) if first == 0 || last < first || last - first > 2 => {
+                return Err(MappingError::HeaderRows);
+            }
             rows => rows.map(|[first, last]| (first, last)),
         };
         let mut columns: Vec<ColumnMapping> = Vec::with_capacity(file.column.len());
         for FileColumn { header, field } in file.column {
-            let target = field.parse().map_err(|reason| MappingError::Field { header: header.clone(), reason })?;
+            let target = field.parse().map_err(|reason| MappingError::Field {
+                header: header.clone(),
+                reason,
+            })?;
             columns.push(ColumnMapping { header, target });
         }
-        Ok(Self { header_rows, columns })
+        Ok(Self {
+            header_rows,
+            columns,
+        })
     }
 
     pub fn to_toml(&self) -> String {
         let file = File {
             header_rows: self.header_rows.map(|(first, last)| [first, last]),
-            column: self.columns.iter().map(|column| FileColumn { header: column.header.clone(), field: column.target.to_string() }).collect(),
+            column: self
+                .columns
+                .iter()
+                .map(|column| FileColumn {
+                    header: column.header.clone(),
+                    field: column.target.to_string(),
+                })
+                .collect(),
         };
         // Strings and numbers always have a TOML form.
         toml::to_string(&file).unwrap_or_default()
@@ -71,7 +86,10 @@ impl Mapping {
 
     pub(super) fn find(&self, label: &str) -> Option<Target> {
         let label = tidy(label);
-        self.columns.iter().find(|column| tidy(&column.header) == label).map(|column| column.target)
+        self.columns
+            .iter()
+            .find(|column| tidy(&column.header) == label)
+            .map(|column| column.target)
     }
 }
 
@@ -97,7 +115,11 @@ impl Proposal {
             text.push_str(&format!("# 未识别的列 / not recognised: {column}\n"));
         }
         for field in &self.missing_fields {
-            text.push_str(&format!("# 表中没有 / not in the sheet: {} {}\n", field.key(), field.label()));
+            text.push_str(&format!(
+                "# 表中没有 / not in the sheet: {} {}\n",
+                field.key(),
+                field.label()
+            ));
         }
         text.push('\n');
         text.push_str(&self.mapping.to_toml());
@@ -105,14 +127,25 @@ impl Proposal {
     }
 }
 
-/// Recognises the headers of every sheet.
-pub fn propose(source: &mut dyn SheetSource) -> Result<Proposal, OpenError> {
-    let mut proposal =
-        Proposal { mapping: Mapping::default(), columns: Vec::new(), unknown_columns: Vec::new(), missing_fields: Vec::new(), skipped_sheets: Vec::new() };
+/// Recognises the headers of every sheet; what is `given` already goes before what is recognised.
+pub fn propose(
+    source: &mut dyn SheetSource,
+    given: Option<&Mapping>,
+) -> Result<Proposal, OpenError> {
+    let mut proposal = Proposal {
+        mapping: Mapping {
+            header_rows: given.and_then(|given| given.header_rows),
+            columns: Vec::new(),
+        },
+        columns: Vec::new(),
+        unknown_columns: Vec::new(),
+        missing_fields: Vec::new(),
+        skipped_sheets: Vec::new(),
+    };
     let mut found: Vec<Layout> = Vec::new();
     for sheet in 0..source.sheets().len() {
         let rows = first_rows(&mut *source.rows(sheet)?)?;
-        let Some(layout) = Layout::detect(&rows, None, chrono::NaiveDate::MAX) else {
+        let Some(layout) = Layout::detect(&rows, given, chrono::NaiveDate::MAX) else {
             proposal.skipped_sheets.push(source.sheets()[sheet].clone());
             continue;
         };
@@ -125,7 +158,10 @@ pub fn propose(source: &mut dyn SheetSource) -> Result<Proposal, OpenError> {
                 proposal.unknown_columns.push(column.label.clone());
             }
             let target = column.target.unwrap_or(Target::Ignore);
-            proposal.mapping.columns.push(ColumnMapping { header: column.label.clone(), target });
+            proposal.mapping.columns.push(ColumnMapping {
+                header: column.label.clone(),
+                target,
+            });
         }
         found.push(layout);
     }
@@ -138,7 +174,12 @@ pub fn propose(source: &mut dyn SheetSource) -> Result<Proposal, OpenError> {
         .copied()
         .filter(|field| match field {
             // These come with another field or in place of others.
-            Field::Village | Field::DisabilityGrade | Field::WhichAway | Field::Away | Field::FatherDead | Field::MotherDead => false,
+            Field::Village
+            | Field::DisabilityGrade
+            | Field::WhichAway
+            | Field::Away
+            | Field::FatherDead
+            | Field::MotherDead => false,
             Field::BothAway | Field::OneAway => !held(*field) && !held(Field::Away),
             field => !held(*field),
         })

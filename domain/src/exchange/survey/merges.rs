@@ -16,17 +16,26 @@ pub(super) struct Merges {
 
 impl Merges {
     pub fn new(mut regions: Vec<Dimensions>, columns: usize) -> Self {
-        regions.retain(|region| region.start != region.end && region.start.0 <= region.end.0 && region.start.1 <= region.end.1);
+        regions.retain(|region| {
+            region.start != region.end
+                && region.start.0 <= region.end.0
+                && region.start.1 <= region.end.1
+        });
         regions.truncate(MOST_REGIONS);
         regions.sort_by_key(|region| region.start);
-        Self { waiting: regions.into_iter().peekable(), open: Vec::new(), columns: columns as u32 }
+        Self {
+            waiting: regions.into_iter().peekable(),
+            open: Vec::new(),
+            columns: columns as u32,
+        }
     }
 
     pub fn fill(&mut self, row: &mut Row) {
         let index = row.number - 1;
         while let Some(region) = self.waiting.next_if(|region| region.start.0 <= index) {
             if region.start.0 == index && self.open.len() < MOST_OPEN {
-                self.open.push((region, row.cell(region.start.1 as usize).clone()));
+                self.open
+                    .push((region, row.cell(region.start.1 as usize).clone()));
             }
         }
         self.open.retain(|(region, _)| region.end.0 >= index);

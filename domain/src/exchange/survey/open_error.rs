@@ -5,7 +5,9 @@ pub enum OpenError {
     Io(#[from] std::io::Error),
     #[error("the file is {actual} bytes and the limit is {limit}: split it into smaller workbooks")]
     TooLarge { actual: u64, limit: u64 },
-    #[error("the workbook unpacks to far more than it should ({0}): save the sheet alone in a new workbook")]
+    #[error(
+        "the workbook unpacks to far more than it should ({0}): save the sheet alone in a new workbook"
+    )]
     ZipBomb(String),
     #[error("the file is damaged or was cut short ({0}): copy or send it again, or save it anew")]
     Damaged(String),
@@ -15,9 +17,13 @@ pub enum OpenError {
     NotASpreadsheet(&'static str),
     #[error("the text is neither UTF-8 nor GB18030: save it as CSV UTF-8")]
     Encoding,
-    #[error("the workbook holds no visible sheet with cells: put the roster on a sheet that is shown")]
+    #[error(
+        "the workbook holds no visible sheet with cells: put the roster on a sheet that is shown"
+    )]
     NoSheet,
-    #[error("no header row was found: the sheet needs a row that names its columns, with the child's name (姓名) among them")]
+    #[error(
+        "no header row was found: the sheet needs a row that names its columns, with the child's name (姓名) among them"
+    )]
     NoHeader,
     #[error("sheet {sheet} lacks the columns {missing}: add them, or name them in a mapping file")]
     MissingColumns { sheet: String, missing: String },

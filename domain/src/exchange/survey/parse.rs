@@ -5,8 +5,14 @@ use super::choices::{self, AWAY, BODY, Choice, HELP, INCOME, KIND, SCHOOLING, SI
 use super::date::{DateValue, date};
 use super::ethnic;
 use super::problem::Fault;
-use super::row::{AwayParents, Body, EntrustedGuardian, Grandparent, Guardianship, IdentityNumber, Parent, ParentSide, Sex};
-use super::values::{self, Death, agrees, free, identity, is_nothing, is_tick, parent_name, phones, sex, text, yes_no};
+use super::row::{
+    AwayParents, Body, EntrustedGuardian, Grandparent, Guardianship, IdentityNumber, Parent,
+    ParentSide, Sex,
+};
+use super::values::{
+    self, Death, agrees, free, identity, is_nothing, is_tick, parent_name, phones, sex, text,
+    yes_no,
+};
 use super::{Cell, CellProblem, Field, Layout, PartialDate, Row, Rule, Severity, SurveyRow};
 
 /// Reads the cells of one row by the layout and gathers what is wrong with them.
@@ -24,19 +30,38 @@ impl RowParser<'_> {
     pub fn parse(mut self) -> Result<(SurveyRow, Vec<CellProblem>), Vec<CellProblem>> {
         let row = self.survey_row();
         check(&mut self, &row);
-        if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
+        if self
+            .problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+        {
             return Err(self.problems);
         }
         Ok((row, self.problems))
     }
 
     fn survey_row(&mut self) -> SurveyRow {
-        let mut row = SurveyRow { village: self.free(Field::Village), ..SurveyRow::default() };
+        let mut row = SurveyRow {
+            village: self.free(Field::Village),
+            ..SurveyRow::default()
+        };
         self.child(&mut row);
-        row.paternal_grandfather = self.grandparent(Field::PaternalGrandfatherName, Field::PaternalGrandfatherBirth);
-        row.paternal_grandmother = self.grandparent(Field::PaternalGrandmotherName, Field::PaternalGrandmotherBirth);
-        row.maternal_grandfather = self.grandparent(Field::MaternalGrandfatherName, Field::MaternalGrandfatherBirth);
-        row.maternal_grandmother = self.grandparent(Field::MaternalGrandmotherName, Field::MaternalGrandmotherBirth);
+        row.paternal_grandfather = self.grandparent(
+            Field::PaternalGrandfatherName,
+            Field::PaternalGrandfatherBirth,
+        );
+        row.paternal_grandmother = self.grandparent(
+            Field::PaternalGrandmotherName,
+            Field::PaternalGrandmotherBirth,
+        );
+        row.maternal_grandfather = self.grandparent(
+            Field::MaternalGrandfatherName,
+            Field::MaternalGrandfatherBirth,
+        );
+        row.maternal_grandmother = self.grandparent(
+            Field::MaternalGrandmotherName,
+            Field::MaternalGrandmotherBirth,
+        );
         row.father = self.parent(ParentFields::FATHER);
         row.mother = self.parent(ParentFields::MOTHER);
         row.guardianship = self.guardianship();
@@ -47,7 +72,12 @@ impl RowParser<'_> {
 
     fn child(&mut self, row: &mut SurveyRow) {
         let child = &mut row.child;
-        let name = self.take(Field::Name, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| values::name(&text)).transpose());
+        let name = self.take(Field::Name, |cell| {
+            text(cell)?
+                .filter(|text| !is_nothing(text))
+                .map(|text| values::name(&text))
+                .transpose()
+        });
         if name.is_none() && !self.failed(Field::Name) {
             self.fault(Field::Name, Rule::Required.into());
         }
@@ -57,24 +87,40 @@ impl RowParser<'_> {
         child.sex = self.sex();
         if let Some(number) = &child.identity_number {
             // The number is the better witness of the day; a disagreement is reported by the checks.
-            if child.birth_date.is_none_or(|date| date.exact().is_none() && agrees(date, number.birth_date)) {
+            if child
+                .birth_date
+                .is_none_or(|date| date.exact().is_none() && agrees(date, number.birth_date))
+            {
                 child.birth_date = Some(number.birth_date.into());
             }
             child.sex = child.sex.or(Some(number.sex));
-        } else if child.birth_date.is_none() && !self.failed(Field::BirthDate) && !self.failed(Field::Identity) {
-            let field = if self.layout.has(Field::BirthDate) { Field::BirthDate } else { Field::Identity };
+        } else if child.birth_date.is_none()
+            && !self.failed(Field::BirthDate)
+            && !self.failed(Field::Identity)
+        {
+            let field = if self.layout.has(Field::BirthDate) {
+                Field::BirthDate
+            } else {
+                Field::Identity
+            };
             self.fault(field, Rule::Required.into());
         }
         child.ethnic_group = self.take(Field::EthnicGroup, |cell| {
-            let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else { return Ok(None) };
-            ethnic::code(&text).map(Some).ok_or_else(|| Rule::EthnicGroupUnknown.into())
+            let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else {
+                return Ok(None);
+            };
+            ethnic::code(&text)
+                .map(Some)
+                .ok_or_else(|| Rule::EthnicGroupUnknown.into())
         });
         child.registered = self.yes_no(Field::Registered);
         child.household_place = self.free(Field::HouseholdPlace);
         child.residence = self.free(Field::Residence);
         child.body = self.several(Field::Body, BODY);
         let grade = self.take(Field::DisabilityGrade, text);
-        child.disability = self.take(Field::Disability, |cell| disability(&text(cell)?.unwrap_or_default(), grade.as_deref()));
+        child.disability = self.take(Field::Disability, |cell| {
+            disability(&text(cell)?.unwrap_or_default(), grade.as_deref())
+        });
         if child.disability.is_some() && child.body.is_empty() {
             child.body = vec![Body::Disabled];
         }
@@ -88,47 +134,84 @@ impl RowParser<'_> {
         match ticked[..] {
             ["male"] => Some(Sex::Male),
             ["female"] => Some(Sex::Female),
-            _ => self.take(Field::Sex, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| sex(&text)).transpose()),
+            _ => self.take(Field::Sex, |cell| {
+                text(cell)?
+                    .filter(|text| !is_nothing(text))
+                    .map(|text| sex(&text))
+                    .transpose()
+            }),
         }
     }
 
     fn grandparent(&mut self, name: Field, birth: Field) -> Grandparent {
-        let (name, death) = self.take(name, |cell| parent_name(cell).map(Some)).unwrap_or((None, Death::Unsaid));
+        let (name, death) = self
+            .take(name, |cell| parent_name(cell).map(Some))
+            .unwrap_or((None, Death::Unsaid));
         // A dash for a grandparent is as often "unknown", and nothing rests on it.
-        Grandparent { name, birth_date: self.date(birth, None), dead: death == Death::Said }
+        Grandparent {
+            name,
+            birth_date: self.date(birth, None),
+            dead: death == Death::Said,
+        }
     }
 
     fn parent(&mut self, fields: ParentFields) -> Parent {
-        let (name, death) = self.take(fields.name, |cell| parent_name(cell).map(Some)).unwrap_or((None, Death::Unsaid));
+        let (name, death) = self
+            .take(fields.name, |cell| parent_name(cell).map(Some))
+            .unwrap_or((None, Death::Unsaid));
         if death == Death::Dash {
             self.fault(fields.name, Rule::DeadByDash.into());
         }
         let said = self.take(fields.dead, |cell| {
-            let Some(text) = text(cell)? else { return Ok(None) };
-            if matches!(text.as_str(), "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡") {
+            let Some(text) = text(cell)? else {
+                return Ok(None);
+            };
+            if matches!(
+                text.as_str(),
+                "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡"
+            ) {
                 return Ok(Some(true));
             }
             if matches!(text.as_str(), "健在" | "在世" | "无" | "/") {
                 return Ok(Some(false));
             }
-            if is_nothing(&text) { Ok(None) } else { yes_no(&text).map(Some) }
+            if is_nothing(&text) {
+                Ok(None)
+            } else {
+                yes_no(&text).map(Some)
+            }
         });
         let identity_number = self.take(fields.identity, |cell| dead_or(cell, None, identity));
         let birth_date = self.date(fields.birth, identity_number.as_ref());
         Parent {
             name,
-            birth_date: birth_date.or_else(|| identity_number.as_ref().map(|number| number.birth_date.into())),
+            birth_date: birth_date.or_else(|| {
+                identity_number
+                    .as_ref()
+                    .map(|number| number.birth_date.into())
+            }),
             identity_number,
             workplace: self.free(fields.workplace).filter(|place| !is_death(place)),
-            phones: self.take(fields.phone, |cell| dead_or(cell, Vec::new(), phones).map(Some)).unwrap_or_default(),
+            phones: self
+                .take(fields.phone, |cell| {
+                    dead_or(cell, Vec::new(), phones).map(Some)
+                })
+                .unwrap_or_default(),
             dead: death != Death::Unsaid || said == Some(true),
         }
     }
 
     fn guardianship(&mut self) -> Guardianship {
         let guardian = EntrustedGuardian {
-            name: self.take(Field::GuardianName, |cell| text(cell)?.filter(|text| !is_nothing(text)).map(|text| values::name(&text)).transpose()),
-            phones: self.take(Field::GuardianPhone, |cell| phones(cell).map(Some)).unwrap_or_default(),
+            name: self.take(Field::GuardianName, |cell| {
+                text(cell)?
+                    .filter(|text| !is_nothing(text))
+                    .map(|text| values::name(&text))
+                    .transpose()
+            }),
+            phones: self
+                .take(Field::GuardianPhone, |cell| phones(cell).map(Some))
+                .unwrap_or_default(),
             identity_number: self.take(Field::GuardianIdentity, identity),
             relation: self.free(Field::GuardianRelation),
             address: self.free(Field::GuardianAddress),
@@ -146,10 +229,23 @@ impl RowParser<'_> {
         if self.yes_no(Field::BothAway) == Some(true) {
             away = Some(AwayParents::Both);
         }
-        let side = self.ticked(Field::OneAway).first().or(self.ticked(Field::WhichAway).first()).copied().map(|key| if key == "father" { ParentSide::Father } else { ParentSide::Mother });
+        let side = self
+            .ticked(Field::OneAway)
+            .first()
+            .or(self.ticked(Field::WhichAway).first())
+            .copied()
+            .map(|key| {
+                if key == "father" {
+                    ParentSide::Father
+                } else {
+                    ParentSide::Mother
+                }
+            });
         let named = self.single(Field::WhichAway, SIDE).or(side);
         let one = self.take(Field::OneAway, |cell| {
-            let Some(text) = text(cell)? else { return Ok(None) };
+            let Some(text) = text(cell)? else {
+                return Ok(None);
+            };
             match choices::single(SIDE, &text) {
                 Ok(Some(side)) => Ok(Some((true, Some(side)))),
                 _ if is_nothing(&text) => Ok(None),
@@ -163,18 +259,26 @@ impl RowParser<'_> {
                 self.fault(Field::OneAway, Rule::Contradiction.with(both));
                 away
             }
-            Some(AwayParents::OneOtherUnable(_)) => Some(AwayParents::OneOtherUnable(which.or(named))),
+            Some(AwayParents::OneOtherUnable(_)) => {
+                Some(AwayParents::OneOtherUnable(which.or(named)))
+            }
             None if one => Some(AwayParents::OneOtherUnable(which.or(named))),
             away => away,
         }
     }
 
     fn cell(&self, field: Field) -> &Cell {
-        self.layout.field(field).map_or(&Cell::Empty, |column| self.row.cell(column.index))
+        self.layout
+            .field(field)
+            .map_or(&Cell::Empty, |column| self.row.cell(column.index))
     }
 
     /// The value of a field's own column, or a problem.
-    fn take<T>(&mut self, field: Field, parse: impl FnOnce(&Cell) -> Result<Option<T>, Fault>) -> Option<T> {
+    fn take<T>(
+        &mut self,
+        field: Field,
+        parse: impl FnOnce(&Cell) -> Result<Option<T>, Fault>,
+    ) -> Option<T> {
         let column = self.layout.field(field)?;
         match parse(self.row.cell(column.index)) {
             Ok(value) => value,
@@ -198,8 +302,14 @@ impl RowParser<'_> {
         }
         let choices = field.choices();
         self.take(field, |cell| {
-            let Some(text) = text(cell)? else { return Ok(None) };
-            let chosen = |wanted: &str| choices.iter().any(|(key, label, words)| *key == wanted && (*label == text || words.contains(&text.as_str())));
+            let Some(text) = text(cell)? else {
+                return Ok(None);
+            };
+            let chosen = |wanted: &str| {
+                choices.iter().any(|(key, label, words)| {
+                    *key == wanted && (*label == text || words.contains(&text.as_str()))
+                })
+            };
             if chosen("yes") {
                 Ok(Some(true))
             } else if chosen("no") {
@@ -223,28 +333,63 @@ impl RowParser<'_> {
                 Some(DateValue::Date(date)) => Ok(Some(date)),
                 Some(DateValue::JanuaryOrOctober(year)) => {
                     let months = [1, 10].map(|month| PartialDate::new(year, Some(month), None));
-                    let told = number.and_then(|number| months.into_iter().flatten().find(|date| agrees(*date, number.birth_date)));
-                    told.map(Some).ok_or_else(|| Rule::DateAmbiguous.with(year.to_string()))
+                    let told = number.and_then(|number| {
+                        months
+                            .into_iter()
+                            .flatten()
+                            .find(|date| agrees(*date, number.birth_date))
+                    });
+                    told.map(Some)
+                        .ok_or_else(|| Rule::DateAmbiguous.with(year.to_string()))
                 }
             }
         })
     }
 
-    fn single<T: Copy + PartialEq>(&mut self, field: Field, choices: &'static [Choice<T>]) -> Option<T> {
+    fn single<T: Copy + PartialEq>(
+        &mut self,
+        field: Field,
+        choices: &'static [Choice<T>],
+    ) -> Option<T> {
         let ticked = self.ticked(field);
         if ticked.len() > 1 {
-            let named = choices.iter().filter(|choice| ticked.contains(&choice.key)).map(|choice| choice.label);
-            self.fault(field, Rule::ChoiceSeveral.with(named.collect::<Vec<_>>().join("、")));
+            let named = choices
+                .iter()
+                .filter(|choice| ticked.contains(&choice.key))
+                .map(|choice| choice.label);
+            self.fault(
+                field,
+                Rule::ChoiceSeveral.with(named.collect::<Vec<_>>().join("、")),
+            );
             return None;
         }
-        let ticked = choices.iter().find(|choice| ticked.contains(&choice.key)).map(|choice| choice.value);
-        ticked.or_else(|| self.take(field, |cell| text(cell)?.map_or(Ok(None), |text| choices::single(choices, &text))))
+        let ticked = choices
+            .iter()
+            .find(|choice| ticked.contains(&choice.key))
+            .map(|choice| choice.value);
+        ticked.or_else(|| {
+            self.take(field, |cell| {
+                text(cell)?.map_or(Ok(None), |text| choices::single(choices, &text))
+            })
+        })
     }
 
-    fn several<T: Copy + PartialEq>(&mut self, field: Field, choices: &'static [Choice<T>]) -> Vec<T> {
+    fn several<T: Copy + PartialEq>(
+        &mut self,
+        field: Field,
+        choices: &'static [Choice<T>],
+    ) -> Vec<T> {
         let ticked = self.ticked(field);
-        let mut chosen: Vec<T> = choices.iter().filter(|choice| ticked.contains(&choice.key)).map(|choice| choice.value).collect();
-        let written = self.take(field, |cell| text(cell)?.map(|text| choices::several(choices, &text)).transpose());
+        let mut chosen: Vec<T> = choices
+            .iter()
+            .filter(|choice| ticked.contains(&choice.key))
+            .map(|choice| choice.value)
+            .collect();
+        let written = self.take(field, |cell| {
+            text(cell)?
+                .map(|text| choices::several(choices, &text))
+                .transpose()
+        });
         for value in written.unwrap_or_default() {
             if !chosen.contains(&value) {
                 chosen.push(value);
@@ -266,14 +411,24 @@ impl RowParser<'_> {
                 }
                 Ok(Some(text)) if is_nothing(&text) || yes_no(&text).is_ok() => continue,
                 // The choice's own word, or what kind of "other" it is.
-                Ok(Some(text)) if key == "other" || field.choices().iter().any(|(choice, label, words)| *choice == key && (*label == text || words.contains(&text.as_str()))) => {
+                Ok(Some(text))
+                    if key == "other"
+                        || field.choices().iter().any(|(choice, label, words)| {
+                            *choice == key && (*label == text || words.contains(&text.as_str()))
+                        }) =>
+                {
                     ticked.push(key);
                     continue;
                 }
                 Ok(Some(_)) => Rule::YesNoUnknown.into(),
                 Err(fault) => fault,
             };
-            let problem = fault.at(self.sheet, row.number, column.title(), &row.cell(column.index).display());
+            let problem = fault.at(
+                self.sheet,
+                row.number,
+                column.title(),
+                &row.cell(column.index).display(),
+            );
             if !self.problems.contains(&problem) {
                 self.problems.push(problem);
             }
@@ -289,20 +444,35 @@ impl RowParser<'_> {
 
     /// The column a field is read from, as people find it.
     pub fn title(&self, field: Field) -> String {
-        let column = self.layout.field(field).or_else(|| self.layout.ticks(field).next().map(|(column, _)| column));
+        let column = self
+            .layout
+            .field(field)
+            .or_else(|| self.layout.ticks(field).next().map(|(column, _)| column));
         column.map_or_else(|| field.label().to_owned(), super::Column::title)
     }
 
     /// Whether the field's cell is already known to be wrong.
     pub fn failed(&self, field: Field) -> bool {
         let title = self.title(field);
-        self.problems.iter().any(|problem| problem.severity == Severity::Error && problem.column == title)
+        self.problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error && problem.column == title)
     }
 }
 
 const YES_NO: &[Choice<bool>] = &[
-    Choice { value: true, key: "yes", label: "是", words: &["有", "住校", "寄宿"] },
-    Choice { value: false, key: "no", label: "否", words: &["无", "走读", "不寄宿"] },
+    Choice {
+        value: true,
+        key: "yes",
+        label: "是",
+        words: &["有", "住校", "寄宿"],
+    },
+    Choice {
+        value: false,
+        key: "no",
+        label: "否",
+        words: &["无", "走读", "不寄宿"],
+    },
 ];
 
 struct ParentFields {
@@ -334,10 +504,21 @@ impl ParentFields {
 }
 
 fn is_death(text: &str) -> bool {
-    matches!(text, "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡" | "亡故")
+    matches!(
+        text,
+        "已故" | "死亡" | "亡" | "去世" | "病故" | "已亡" | "已死亡" | "亡故"
+    )
 }
 
 /// The cells of a dead parent repeat the word for it.
-fn dead_or<T>(cell: &Cell, empty: T, parse: impl FnOnce(&Cell) -> Result<T, Fault>) -> Result<T, Fault> {
-    if matches!(cell, Cell::Text(text) if is_death(text.trim())) { Ok(empty) } else { parse(cell) }
+fn dead_or<T>(
+    cell: &Cell,
+    empty: T,
+    parse: impl FnOnce(&Cell) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if matches!(cell, Cell::Text(text) if is_death(text.trim())) {
+        Ok(empty)
+    } else {
+        parse(cell)
+    }
 }

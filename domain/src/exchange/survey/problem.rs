@@ -40,20 +40,29 @@ pub(super) struct Fault {
 
 impl From<Rule> for Fault {
     fn from(rule: Rule) -> Self {
-        Self { rule, detail: String::new() }
+        Self {
+            rule,
+            detail: String::new(),
+        }
     }
 }
 
 impl Rule {
     pub(super) fn with(self, detail: impl Into<String>) -> Fault {
-        Fault { rule: self, detail: detail.into() }
+        Fault {
+            rule: self,
+            detail: detail.into(),
+        }
     }
 }
 
 impl Fault {
     pub fn at(&self, sheet: &str, row: u32, column: String, value: &str) -> CellProblem {
         let (_, severity, message, suggestion) = self.rule.entry();
-        let words = |(zh, en): (&str, &str)| Words { zh: zh.replace("{}", &self.detail), en: en.replace("{}", &self.detail) };
+        let words = |(zh, en): (&str, &str)| Words {
+            zh: zh.replace("{}", &self.detail),
+            en: en.replace("{}", &self.detail),
+        };
         CellProblem {
             sheet: sheet.to_owned(),
             row,

@@ -8,7 +8,9 @@ use super::mapping::first_rows;
 use super::parse::RowParser;
 use super::resolve::tidy;
 use super::values::narrow;
-use super::{Cell, CellProblem, Field, Layout, Mapping, OpenError, Row, SheetSource, SurveyRow, Target};
+use super::{
+    Cell, CellProblem, Field, Layout, Mapping, OpenError, Row, SheetSource, SurveyRow, Target,
+};
 
 /// The most skipped rows a summary names.
 const MOST_SKIPPED: usize = 1000;
@@ -23,7 +25,11 @@ pub struct Settings {
 
 impl Settings {
     pub fn on(today: NaiveDate) -> Self {
-        Self { today, survey_date: None, mapping: None }
+        Self {
+            today,
+            survey_date: None,
+            mapping: None,
+        }
     }
 }
 
@@ -51,8 +57,15 @@ pub struct ReadRow {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
-    Good { at: ReadRow, row: Box<SurveyRow>, warnings: Vec<CellProblem> },
-    Bad { at: ReadRow, problems: Vec<CellProblem> },
+    Good {
+        at: ReadRow,
+        row: Box<SurveyRow>,
+        warnings: Vec<CellProblem>,
+    },
+    Bad {
+        at: ReadRow,
+        problems: Vec<CellProblem>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,14 +95,20 @@ pub struct Summary {
     /// The first of the skipped rows, so that nothing goes missing unseen; blank rows are not among them.
     pub skipped_rows: Vec<Skipped>,
     pub sheets: Vec<(String, Layout)>,
+    /// Sheets that are no roster, by their columns.
     pub sheets_without_header: Vec<String>,
     /// Whether `each` asked to stop.
     pub stopped: bool,
 }
 
 /// Reads every row of every sheet, in order, and hands each to `each` until it breaks.
-pub fn read(source: &mut dyn SheetSource, settings: &Settings, each: &mut dyn FnMut(Item) -> ControlFlow<()>) -> Result<Summary, OpenError> {
+pub fn read(
+    source: &mut dyn SheetSource,
+    settings: &Settings,
+    each: &mut dyn FnMut(Item) -> ControlFlow<()>,
+) -> Result<Summary, OpenError> {
     let mut summary = Summary::default();
+    let mut incomplete = None;
     for index in 0..source.sheets().len() {
         let sheet: Arc<str> = source.sheets()[index].as_str().into();
         let mut stream = source.rows(index)?;
@@ -101,7 +120,15 @@ pub fn read(source: &mut dyn SheetSource, settings: &Settings, each: &mut dyn Fn
             continue;
         };
         if !layout.has(Field::BirthDate) && !layout.has(Field::Identity) {
-            return Err(OpenError::MissingColumns { sheet: sheet.to_string(), missing: "出生日期/公民身份号码 (child.birth_date or child.identity_number)".into() });
+            // Beside the roster a list of staff, say, has names too.
+            summary.sheets_without_header.push(sheet.to_string());
+            let missing =
+                "出生日期/公民身份号码 (child.birth_date or child.identity_number)".into();
+            incomplete.get_or_insert(OpenError::MissingColumns {
+                sheet: sheet.to_string(),
+                missing,
+            });
+            continue;
         }
         summary.sheets.push((sheet.to_string(), layout.clone()));
         let mut reader = SheetReader::new(sheet, Arc::new(layout), settings);
@@ -119,7 +146,11 @@ pub fn read(source: &mut dyn SheetSource, settings: &Settings, each: &mut dyn Fn
                 Step::Skip(reason) => {
                     summary.skipped += 1;
                     if summary.skipped_rows.len() < MOST_SKIPPED {
-                        summary.skipped_rows.push(Skipped { sheet: reader.sheet.clone(), row: row.number, reason });
+                        summary.skipped_rows.push(Skipped {
+                            sheet: reader.sheet.clone(),
+                            row: row.number,
+                            reason,
+                        });
                     }
                     continue;
                 }
@@ -136,7 +167,7 @@ pub fn read(source: &mut dyn SheetSource, settings: &Settings, each: &mut dyn Fn
         }
     }
     if summary.sheets.is_empty() {
-        return Err(OpenError::NoHeader);
+        return Err(incomplete.unwrap_or(OpenError::NoHeader));
     }
     Ok(summary)
 }
@@ -157,9 +188,19 @@ struct SheetReader<'a> {
 
 impl<'a> SheetReader<'a> {
     fn new(sheet: Arc<str>, layout: Arc<Layout>, settings: &'a Settings) -> Self {
-        let village = village_of(&sheet).or_else(|| layout.head.unit.as_deref().and_then(village_of));
-        let survey_date = settings.survey_date.or(layout.head.date).unwrap_or(settings.today);
-        Self { sheet, layout, settings, survey_date, village }
+        let village =
+            village_of(&sheet).or_else(|| layout.head.unit.as_deref().and_then(village_of));
+        let survey_date = settings
+            .survey_date
+            .or(layout.head.date)
+            .unwrap_or(settings.today);
+        Self {
+            sheet,
+            layout,
+            settings,
+            survey_date,
+            village,
+        }
     }
 
     fn row(&mut self, row: &Row) -> Step {
@@ -178,7 +219,10 @@ impl<'a> SheetReader<'a> {
             problems: Vec::new(),
         };
         let outcome = parser.parse();
-        let named = outcome.as_ref().ok().and_then(|(row, _)| row.village.clone());
+        let named = outcome
+            .as_ref()
+            .ok()
+            .and_then(|(row, _)| row.village.clone());
         let at = ReadRow {
             place: Place {
                 sheet: self.sheet.clone(),
@@ -188,10 +232,19 @@ impl<'a> SheetReader<'a> {
                 survey_date: self.survey_date,
             },
             layout: self.layout.clone(),
-            cells: self.layout.columns.iter().map(|column| row.cell(column.index).display()).collect(),
+            cells: self
+                .layout
+                .columns
+                .iter()
+                .map(|column| row.cell(column.index).display())
+                .collect(),
         };
         Step::Item(Box::new(match outcome {
-            Ok((row, warnings)) => Item::Good { at, row: Box::new(row), warnings },
+            Ok((row, warnings)) => Item::Good {
+                at,
+                row: Box::new(row),
+                warnings,
+            },
             Err(problems) => Item::Bad { at, problems },
         }))
     }
@@ -199,11 +252,24 @@ impl<'a> SheetReader<'a> {
     /// Why a row that is not blank is no child; a row with a name is always read.
     fn skip(&mut self, row: &Row) -> Option<SkipReason> {
         let read = |column: &&super::Column| !matches!(column.target, None | Some(Target::Ignore));
-        let filled: Vec<&super::Column> = self.layout.columns.iter().filter(read).filter(|column| !row.cell(column.index).is_blank()).collect();
+        let filled: Vec<&super::Column> = self
+            .layout
+            .columns
+            .iter()
+            .filter(read)
+            .filter(|column| !row.cell(column.index).is_blank())
+            .collect();
         let name = self.layout.field(Field::Name);
-        let name_text = name.map(|column| tidy(&row.cell(column.index).display())).unwrap_or_default();
+        let name_text = name
+            .map(|column| tidy(&row.cell(column.index).display()))
+            .unwrap_or_default();
 
-        let repeats = |column: &&&super::Column| column.label.rsplit('/').any(|part| tidy(part) == tidy(&row.cell(column.index).display()));
+        let repeats = |column: &&&super::Column| {
+            column
+                .label
+                .rsplit('/')
+                .any(|part| tidy(part) == tidy(&row.cell(column.index).display()))
+        };
         if filled.iter().filter(repeats).count() * 2 > filled.len().max(1) {
             return Some(SkipReason::Header);
         }
@@ -233,11 +299,21 @@ impl<'a> SheetReader<'a> {
         }
         if filled.is_empty() {
             let numbered = texts.iter().all(|text| text.parse::<f64>().is_ok());
-            return Some(if numbered { SkipReason::Unfilled } else { SkipReason::Note });
+            return Some(if numbered {
+                SkipReason::Unfilled
+            } else {
+                SkipReason::Note
+            });
         }
         // Signatures stand in any column; the child's own number would tell a row of the roster.
-        let numbered = self.layout.field(Field::Identity).is_some_and(|column| !row.cell(column.index).is_blank());
-        if !numbered && texts.iter().any(|text| is_note(text)) && (name_text.is_empty() || is_note(&name_text) || filled.len() <= 3) {
+        let numbered = self
+            .layout
+            .field(Field::Identity)
+            .is_some_and(|column| !row.cell(column.index).is_blank());
+        if !numbered
+            && texts.iter().any(|text| is_note(text))
+            && (name_text.is_empty() || is_note(&name_text) || filled.len() <= 3)
+        {
             return Some(SkipReason::Note);
         }
         None
@@ -245,14 +321,48 @@ impl<'a> SheetReader<'a> {
 }
 
 const NOTES: &[&str] = &[
-    "注:", "注1", "注意", "说明", "填表说明", "填报说明", "备注:", "填报人", "填表人", "审核人", "负责人", "单位负责人", "经办人", "制表", "合计", "小计", "共计", "总计", "本页",
-    "联系人", "填报日期", "填表日期", "填报时间", "填报单位", "分管领导", "主要领导", "签字", "盖章", "以下空白",
+    "注:",
+    "注1",
+    "注意",
+    "说明",
+    "填表说明",
+    "填报说明",
+    "备注:",
+    "填报人",
+    "填表人",
+    "审核人",
+    "负责人",
+    "单位负责人",
+    "经办人",
+    "制表",
+    "合计",
+    "小计",
+    "共计",
+    "总计",
+    "本页",
+    "联系人",
+    "填报日期",
+    "填表日期",
+    "填报时间",
+    "填报单位",
+    "分管领导",
+    "主要领导",
+    "签字",
+    "盖章",
+    "以下空白",
 ];
 
 fn is_note(text: &str) -> bool {
-    let text: String = narrow(text).chars().filter(|c| !c.is_whitespace()).collect();
+    let text: String = narrow(text)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
     let opens = NOTES.iter().any(|note| text.starts_with(note));
-    opens && (text.chars().count() > 6 || text.contains(':') || text.contains("计") || NOTES.contains(&text.as_str()))
+    opens
+        && (text.chars().count() > 6
+            || text.contains(':')
+            || text.contains("计")
+            || NOTES.contains(&text.as_str()))
 }
 
 /// The village a text names: the part after the town, when it ends as village names do.
@@ -260,11 +370,24 @@ fn village_of(text: &str) -> Option<String> {
     let text = narrow(text);
     let text = text.trim();
     let stem = text.trim_end_matches(['。', ':']);
-    let ends = ["村", "社区", "居委会", "村委会", "村民委员会", "居民委员会", "嘎查", "牧业村"];
+    let ends = [
+        "村",
+        "社区",
+        "居委会",
+        "村委会",
+        "村民委员会",
+        "居民委员会",
+        "嘎查",
+        "牧业村",
+    ];
     if !ends.iter().any(|end| stem.ends_with(end)) || stem.contains(['注', ':', ',', '，']) {
         return None;
     }
-    let after_town = ["街道办事处", "街道", "镇", "乡"].iter().find_map(|town| stem.rfind(town).map(|at| &stem[at + town.len()..]));
-    let village = after_town.filter(|rest| rest.chars().count() > 1).unwrap_or(stem);
+    let after_town = ["街道办事处", "街道", "镇", "乡"]
+        .iter()
+        .find_map(|town| stem.rfind(town).map(|at| &stem[at + town.len()..]));
+    let village = after_town
+        .filter(|rest| rest.chars().count() > 1)
+        .unwrap_or(stem);
     Some(village.trim().to_owned()).filter(|village| village.chars().count() > 1)
 }

@@ -86,29 +86,204 @@ const PARTS: &[(&str, Part)] = &[
 
 /// Words that name a field whatever stands above them; the first that fits wins.
 const LEAVES: &[(Field, &[&str])] = &[
-    (Field::Village, &["村", "行政村", "所在村", "村居", "村名", "村(社区)", "村社区", "村(居)", "村(居)委会", "村委会", "社区"]),
+    (
+        Field::Village,
+        &[
+            "村",
+            "行政村",
+            "所在村",
+            "村居",
+            "村名",
+            "村(社区)",
+            "村社区",
+            "村(居)",
+            "村(居)委会",
+            "村委会",
+            "社区",
+        ],
+    ),
     (Field::Sex, &["性别"]),
     (Field::EthnicGroup, &["民族"]),
-    (Field::Registered, &["是否登记户口", "是否登记户籍", "是否有户口", "有无户口", "户口登记", "户口登记情况", "是否上户"]),
-    (Field::HouseholdPlace, &["户籍所在地", "户籍地", "户口所在地", "户籍地址", "户籍", "户籍住址", "户口地址"]),
-    (Field::Body, &["身体情况", "身体状况", "健康状况", "健康情况"]),
+    (
+        Field::Registered,
+        &[
+            "是否登记户口",
+            "是否登记户籍",
+            "是否有户口",
+            "有无户口",
+            "户口登记",
+            "户口登记情况",
+            "是否上户",
+        ],
+    ),
+    (
+        Field::HouseholdPlace,
+        &[
+            "户籍所在地",
+            "户籍地",
+            "户口所在地",
+            "户籍地址",
+            "户籍",
+            "户籍住址",
+            "户口地址",
+        ],
+    ),
+    (
+        Field::Body,
+        &["身体情况", "身体状况", "健康状况", "健康情况"],
+    ),
     (Field::DisabilityGrade, &["残疾等级", "残疾级别"]),
-    (Field::Disability, &["残疾类别及等级", "残疾类别和等级", "残疾类型及等级", "残疾类别等级", "残疾类别", "残疾类型", "残疾种类", "残疾情况"]),
-    (Field::Illness, &["患病类型", "患病种类", "疾病类型", "病种", "患病情况", "患何种疾病", "疾病名称"]),
-    (Field::Boarding, &["是否学校寄宿", "是否寄宿", "是否在校寄宿", "是否住校", "寄宿", "住校", "学校寄宿", "寄宿情况"]),
-    (Field::Schooling, &["就学情况", "就学状况", "上学情况", "在学情况", "就读情况", "教育情况", "学业情况", "就学"]),
-    (Field::BothAway, &["父母双方同时外出", "父母双方外出", "双方外出", "父母双方外出务工", "父母均外出", "双方同时外出"]),
-    (Field::OneAway, &["一方外出另一方无监护能力", "父母一方外出另一方无监护能力", "一方外出", "父母一方外出", "一方外出务工另一方无监护能力"]),
-    (Field::WhichAway, &["外出的一方", "外出方", "哪一方外出", "外出一方", "何方外出"]),
-    (Field::Away, &["父母外出情况", "外出情况", "父母外出", "外出务工情况", "监护情况", "实际监护情况", "留守类型", "留守情况"]),
-    (Field::Entrusted, &["有无委托其他监护人", "有无委托监护人", "是否委托监护", "有无委托", "是否委托其他监护人", "是否委托监护人", "有无其他监护人", "有无委托照护人"]),
-    (Field::Kind, &["监护类型", "监护状况", "监护种类", "监护能力", "监护评估"]),
-    (Field::Income, &["收入来源", "家庭收入来源", "主要收入来源", "经济来源", "家庭经济来源", "家庭主要收入来源", "经济情况", "家庭经济情况", "家庭经济状况"]),
-    (Field::Help, &["享受救助", "救助情况", "享受救助情况", "享受社会救助情况", "社会救助情况", "享受保障情况", "救助保障情况", "社会救助", "帮扶救助", "享受政策", "帮扶情况", "救助帮扶情况"]),
+    (
+        Field::Disability,
+        &[
+            "残疾类别及等级",
+            "残疾类别和等级",
+            "残疾类型及等级",
+            "残疾类别等级",
+            "残疾类别",
+            "残疾类型",
+            "残疾种类",
+            "残疾情况",
+        ],
+    ),
+    (
+        Field::Illness,
+        &[
+            "患病类型",
+            "患病种类",
+            "疾病类型",
+            "病种",
+            "患病情况",
+            "患何种疾病",
+            "疾病名称",
+        ],
+    ),
+    (
+        Field::Boarding,
+        &[
+            "是否学校寄宿",
+            "是否寄宿",
+            "是否在校寄宿",
+            "是否住校",
+            "寄宿",
+            "住校",
+            "学校寄宿",
+            "寄宿情况",
+        ],
+    ),
+    (
+        Field::Schooling,
+        &[
+            "就学情况",
+            "就学状况",
+            "上学情况",
+            "在学情况",
+            "就读情况",
+            "教育情况",
+            "学业情况",
+            "就学",
+        ],
+    ),
+    (
+        Field::BothAway,
+        &[
+            "父母双方同时外出",
+            "父母双方外出",
+            "双方外出",
+            "父母双方外出务工",
+            "父母均外出",
+            "双方同时外出",
+        ],
+    ),
+    (
+        Field::OneAway,
+        &[
+            "一方外出另一方无监护能力",
+            "父母一方外出另一方无监护能力",
+            "一方外出",
+            "父母一方外出",
+            "一方外出务工另一方无监护能力",
+        ],
+    ),
+    (
+        Field::WhichAway,
+        &["外出的一方", "外出方", "哪一方外出", "外出一方", "何方外出"],
+    ),
+    (
+        Field::Away,
+        &[
+            "父母外出情况",
+            "外出情况",
+            "父母外出",
+            "外出务工情况",
+            "监护情况",
+            "实际监护情况",
+            "留守类型",
+            "留守情况",
+        ],
+    ),
+    (
+        Field::Entrusted,
+        &[
+            "有无委托其他监护人",
+            "有无委托监护人",
+            "是否委托监护",
+            "有无委托",
+            "是否委托其他监护人",
+            "是否委托监护人",
+            "有无其他监护人",
+            "有无委托照护人",
+        ],
+    ),
+    (
+        Field::Kind,
+        &["监护类型", "监护状况", "监护种类", "监护能力", "监护评估"],
+    ),
+    (
+        Field::Income,
+        &[
+            "收入来源",
+            "家庭收入来源",
+            "主要收入来源",
+            "经济来源",
+            "家庭经济来源",
+            "家庭主要收入来源",
+            "经济情况",
+            "家庭经济情况",
+            "家庭经济状况",
+        ],
+    ),
+    (
+        Field::Help,
+        &[
+            "享受救助",
+            "救助情况",
+            "享受救助情况",
+            "享受社会救助情况",
+            "社会救助情况",
+            "享受保障情况",
+            "救助保障情况",
+            "社会救助",
+            "帮扶救助",
+            "享受政策",
+            "帮扶情况",
+            "救助帮扶情况",
+        ],
+    ),
 ];
 
 /// Serial numbers and remarks: known, and not read.
-const IGNORED: &[&str] = &["序号", "编号", "备注", "年龄", "周岁", "实足年龄", "说明", "NO", "No"];
+const IGNORED: &[&str] = &[
+    "序号",
+    "编号",
+    "备注",
+    "年龄",
+    "周岁",
+    "实足年龄",
+    "说明",
+    "NO",
+    "No",
+];
 
 /// Fields whose columns of ticks stand below a heading.
 const TICKED: &[Field] = &[
@@ -127,7 +302,14 @@ const TICKED: &[Field] = &[
 ];
 
 /// Fields whose own words speak of a guardian.
-const GUARDIANSHIP: &[Field] = &[Field::Entrusted, Field::Kind, Field::Away, Field::BothAway, Field::OneAway, Field::WhichAway];
+const GUARDIANSHIP: &[Field] = &[
+    Field::Entrusted,
+    Field::Kind,
+    Field::Away,
+    Field::BothAway,
+    Field::OneAway,
+    Field::WhichAway,
+];
 
 /// What a column with this label holds; the label's parts are joined by `/`, the nearest to the data last.
 pub(super) fn resolve(label: &str) -> Option<Target> {
@@ -136,7 +318,12 @@ pub(super) fn resolve(label: &str) -> Option<Target> {
     }
     let label = label.split_once('#').map_or(label, |(label, _)| label);
     // A slash joins the parts of a label, or is a word's own: "残疾类别/等级".
-    path(label).or_else(|| label.contains('/').then(|| path(&label.replace('/', ""))).flatten())
+    path(label).or_else(|| {
+        label
+            .contains('/')
+            .then(|| path(&label.replace('/', "")))
+            .flatten()
+    })
 }
 
 fn path(label: &str) -> Option<Target> {
@@ -151,12 +338,17 @@ fn path(label: &str) -> Option<Target> {
     if IGNORED.contains(&short.as_str()) {
         return Some(Target::Ignore);
     }
-    let above: Vec<String> = full[..full.len() - 1].iter().map(|part| without_brackets(part)).collect();
+    let above: Vec<String> = full[..full.len() - 1]
+        .iter()
+        .map(|part| without_brackets(part))
+        .collect();
     if let Some(target) = tick(&above, &short) {
         return Some(target);
     }
     let person = person(&above, &short);
-    if let Some(field) = leaf_field(&leaf, &short).filter(|field| person == Person::Child || person == Person::Guardian && GUARDIANSHIP.contains(field)) {
+    if let Some(field) = leaf_field(&leaf, &short).filter(|field| {
+        person == Person::Child || person == Person::Guardian && GUARDIANSHIP.contains(field)
+    }) {
         return Some(Target::Field(field));
     }
     person_field(person, &short).map(Target::Field)
@@ -170,7 +362,9 @@ fn tick(above: &[String], leaf: &str) -> Option<Target> {
         return None;
     }
     let choices = heading.choices();
-    let (key, ..) = choices.iter().find(|(_, label, words)| *label == leaf || words.contains(&leaf))?;
+    let (key, ..) = choices
+        .iter()
+        .find(|(_, label, words)| *label == leaf || words.contains(&leaf))?;
     Some(Target::Tick(heading, key))
 }
 
@@ -178,24 +372,58 @@ fn leaf_field(leaf: &str, short: &str) -> Option<Field> {
     let exact = |words: &&[&str]| words.iter().any(|word| *word == leaf || *word == short);
     let found = LEAVES.iter().find(|(_, words)| exact(words));
     // Longer headings carry the word at their end or beginning: "儿童身体状况", "享受救助情况多选".
-    let close = || LEAVES.iter().find(|(_, words)| words.iter().any(|word| word.chars().count() >= 4 && (short.ends_with(word) || short.starts_with(word))));
+    let close = || {
+        LEAVES.iter().find(|(_, words)| {
+            words.iter().any(|word| {
+                word.chars().count() >= 4 && (short.ends_with(word) || short.starts_with(word))
+            })
+        })
+    };
     found.or_else(close).map(|(field, _)| *field)
 }
 
 fn person(above: &[String], leaf: &str) -> Person {
-    let named = |text: &str| PERSONS.iter().find(|(word, _)| text.contains(word)).map(|(_, person)| *person);
+    let named = |text: &str| {
+        PERSONS
+            .iter()
+            .find(|(word, _)| text.contains(word))
+            .map(|(_, person)| *person)
+    };
     let nearest = std::iter::once(leaf).chain(above.iter().rev().map(String::as_str));
     // "祖父母/父亲" keeps looking for a single person past the collective.
-    nearest.filter_map(named).find(|person| *person != Person::Child).unwrap_or(Person::Child)
+    nearest
+        .filter_map(named)
+        .find(|person| *person != Person::Child)
+        .unwrap_or(Person::Child)
 }
 
 fn person_field(person: Person, leaf: &str) -> Option<Field> {
-    let part = PARTS.iter().find(|(word, _)| leaf.contains(word)).map(|(_, part)| *part);
+    let part = PARTS
+        .iter()
+        .find(|(word, _)| leaf.contains(word))
+        .map(|(_, part)| *part);
     // The person's word alone heads the column of names.
     let part = match part {
-        None if PERSONS.iter().any(|(word, named)| *named == person && *word == leaf && person != Person::Child) => Part::Name,
-        None if matches!(leaf, "监护人" | "受委托监护人" | "委托监护人" | "被委托监护人") => Part::Name,
-        None if person == Person::Child && matches!(leaf, "儿童" | "现住址" | "家庭住址") => return Some(if leaf == "儿童" { Field::Name } else { Field::Residence }),
+        None if PERSONS
+            .iter()
+            .any(|(word, named)| *named == person && *word == leaf && person != Person::Child) =>
+        {
+            Part::Name
+        }
+        None if matches!(
+            leaf,
+            "监护人" | "受委托监护人" | "委托监护人" | "被委托监护人"
+        ) =>
+        {
+            Part::Name
+        }
+        None if person == Person::Child && matches!(leaf, "儿童" | "现住址" | "家庭住址") => {
+            return Some(if leaf == "儿童" {
+                Field::Name
+            } else {
+                Field::Residence
+            });
+        }
         part => part?,
     };
     Some(match (person, part) {
@@ -235,9 +463,23 @@ fn person_field(person: Person, leaf: &str) -> Option<Field> {
 
 /// A header word without spaces, stars and numbering.
 pub(super) fn tidy(text: &str) -> String {
-    let text: String = narrow(text).chars().filter(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '*' | '★' | '\'' | '"' | ':' | ',' | '、' | ';' | '.' | '。')).collect();
+    let text: String = narrow(text)
+        .chars()
+        .filter(|c| {
+            !c.is_whitespace()
+                && !c.is_control()
+                && !matches!(
+                    c,
+                    '*' | '★' | '\'' | '"' | ':' | ',' | '、' | ';' | '.' | '。'
+                )
+        })
+        .collect();
     let unnumbered = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    if unnumbered.is_empty() { text } else { unnumbered.to_owned() }
+    if unnumbered.is_empty() {
+        text
+    } else {
+        unnumbered.to_owned()
+    }
 }
 
 /// Headers explain themselves in brackets: "就学情况(在所选项打√)".
@@ -252,5 +494,9 @@ fn without_brackets(text: &str) -> String {
             _ => {}
         }
     }
-    if kept.is_empty() { text.to_owned() } else { kept }
+    if kept.is_empty() {
+        text.to_owned()
+    } else {
+        kept
+    }
 }

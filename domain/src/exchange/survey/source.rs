@@ -111,18 +111,27 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn SheetSource>, OpenEr
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     if size > limits.file_bytes {
-        return Err(OpenError::TooLarge { actual: size, limit: limits.file_bytes });
+        return Err(OpenError::TooLarge {
+            actual: size,
+            limit: limits.file_bytes,
+        });
     }
     let mut start = Vec::with_capacity(1024);
     file.by_ref().take(1024).read_to_end(&mut start)?;
     file.seek(SeekFrom::Start(0))?;
-    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
 
     if start.starts_with(ZIP) {
         Ok(Box::new(xlsx_file::XlsxFile::open(file, limits)?))
     } else if start.starts_with(OLE2) {
         if size > limits.xls_bytes {
-            return Err(OpenError::TooLarge { actual: size, limit: limits.xls_bytes });
+            return Err(OpenError::TooLarge {
+                actual: size,
+                limit: limits.xls_bytes,
+            });
         }
         Ok(Box::new(xls_file::XlsFile::open(file, limits)?))
     } else if let Some(what) = other_format(&start) {
@@ -138,11 +147,18 @@ fn other_format(start: &[u8]) -> Option<&'static str> {
     }
     let utf16 = start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF");
     let text = String::from_utf8_lossy(start);
-    let text = text.trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
+    let text = text
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .to_ascii_lowercase();
     match () {
         () if start.starts_with(b"%PDF") => Some("a PDF document"),
-        () if start.starts_with(b"\x89PNG") || start.starts_with(b"\xFF\xD8\xFF") => Some("a picture"),
-        () if start.starts_with(b"Rar!") || start.starts_with(b"7z\xBC\xAF") => Some("a packed archive"),
+        () if start.starts_with(b"\x89PNG") || start.starts_with(b"\xFF\xD8\xFF") => {
+            Some("a picture")
+        }
+        () if start.starts_with(b"Rar!") || start.starts_with(b"7z\xBC\xAF") => {
+            Some("a packed archive")
+        }
         () if start.starts_with(b"PK") => Some("an empty or broken zip archive"),
         () if text.starts_with('<') => Some("a web page or XML document with a spreadsheet's name"),
         () if text.starts_with("{\\rtf") => Some("a text document"),

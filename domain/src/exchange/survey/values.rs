@@ -25,14 +25,32 @@ pub(super) fn narrow(text: &str) -> String {
 
 /// The characters people type to say that there is nothing to say.
 pub(super) fn is_dash(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| matches!(c, '-' | '—' | '－' | '–' | '―' | '─' | '﹣') || c.is_whitespace())
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| matches!(c, '-' | '—' | '－' | '–' | '―' | '─' | '﹣') || c.is_whitespace())
 }
 
 pub(super) fn is_nothing(text: &str) -> bool {
     let text = text.trim();
     text.is_empty()
         || is_dash(text)
-        || matches!(narrow(text).as_str(), "/" | "\\" | "//" | "无" | "空" | "不详" | "未知" | "N/A" | "n/a" | "NA" | "暂无" | "没有" | "、" | ".")
+        || matches!(
+            narrow(text).as_str(),
+            "/" | "\\"
+                | "//"
+                | "无"
+                | "空"
+                | "不详"
+                | "未知"
+                | "N/A"
+                | "n/a"
+                | "NA"
+                | "暂无"
+                | "没有"
+                | "、"
+                | "."
+        )
 }
 
 /// The text of a cell with its spaces in order; `None` when blank.
@@ -47,7 +65,9 @@ pub(super) fn text(cell: &Cell) -> Result<Option<String>, Fault> {
     if raw.chars().any(|c| c.is_control() && !c.is_whitespace()) {
         return Err(Rule::ControlCharacter.into());
     }
-    let raw = raw.trim().trim_start_matches(['\'', '’', '‘', '\u{feff}', '\u{200b}']);
+    let raw = raw
+        .trim()
+        .trim_start_matches(['\'', '’', '‘', '\u{feff}', '\u{200b}']);
     let mut tidy = String::with_capacity(raw.len());
     for word in raw.split_whitespace() {
         if !tidy.is_empty() {
@@ -60,7 +80,9 @@ pub(super) fn text(cell: &Cell) -> Result<Option<String>, Fault> {
 
 /// Free text such as an address.
 pub(super) fn free(cell: &Cell) -> Result<Option<String>, Fault> {
-    let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else { return Ok(None) };
+    let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else {
+        return Ok(None);
+    };
     match text.chars().count() {
         length if length > LONGEST_TEXT => Err(Rule::TextTooLong.with(length.to_string())),
         _ => Ok(Some(text)),
@@ -76,9 +98,22 @@ pub(super) fn name(text: &str) -> Result<String, Fault> {
     let name: String = text
         .chars()
         .filter(|c| !(han && c.is_whitespace()))
-        .map(|c| if matches!(c, '•' | '・' | '‧' | '∙' | '．' | '●') { '·' } else { c })
+        .map(|c| {
+            if matches!(c, '•' | '・' | '‧' | '∙' | '．' | '●') {
+                '·'
+            } else {
+                c
+            }
+        })
         .collect();
-    let good = |c: char| c.is_alphabetic() || is_private_han(c) || matches!(c, '·' | ' ' | '-' | '.' | '\'' | '(' | ')' | '（' | '）' | '〇' | '○');
+    let good = |c: char| {
+        c.is_alphabetic()
+            || is_private_han(c)
+            || matches!(
+                c,
+                '·' | ' ' | '-' | '.' | '\'' | '(' | ')' | '（' | '）' | '〇' | '○'
+            )
+    };
     if name.chars().any(|c| !good(c)) || !name.chars().any(char::is_alphabetic) {
         return Err(Rule::NameCharacter.into());
     }
@@ -98,8 +133,19 @@ fn digits(cell: &Cell) -> Result<Option<String>, Fault> {
         }
         return Ok(Some(number.to_string()));
     }
-    let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else { return Ok(None) };
-    let text: String = narrow(&text).chars().filter(|c| !c.is_whitespace() && !matches!(c, '\'' | '\u{200b}' | '\u{feff}' | '\u{202c}' | '\u{202d}' | '\u{200e}')).collect();
+    let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else {
+        return Ok(None);
+    };
+    let text: String = narrow(&text)
+        .chars()
+        .filter(|c| {
+            !c.is_whitespace()
+                && !matches!(
+                    c,
+                    '\'' | '\u{200b}' | '\u{feff}' | '\u{202c}' | '\u{202d}' | '\u{200e}'
+                )
+        })
+        .collect();
     if scientific(&text) {
         return Err(Rule::NumberLostDigits.into());
     }
@@ -108,19 +154,33 @@ fn digits(cell: &Cell) -> Result<Option<String>, Fault> {
 
 /// `4.30102E+17`, what a spreadsheet shows of a long number.
 fn scientific(text: &str) -> bool {
-    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
-    let figure = |text: &str| text.chars().any(|c| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let figure = |text: &str| {
+        text.chars().any(|c| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || c == '.')
+    };
     figure(mantissa) && figure(exponent.trim_start_matches('+'))
 }
 
 pub(super) fn identity(cell: &Cell) -> Result<Option<IdentityNumber>, Fault> {
-    let Some(text) = digits(cell)? else { return Ok(None) };
-    if matches!(text.as_str(), "未办理" | "未办" | "未上户" | "未登记" | "无身份证" | "无户口" | "黑户") {
+    let Some(text) = digits(cell)? else {
+        return Ok(None);
+    };
+    if matches!(
+        text.as_str(),
+        "未办理" | "未办" | "未上户" | "未登记" | "无身份证" | "无户口" | "黑户"
+    ) {
         return Ok(None);
     }
     let text = text.replace(['x', '×', 'χ', 'Х'], "X");
     let length = text.chars().count();
-    if !text.chars().enumerate().all(|(at, c)| c.is_ascii_digit() || (c == 'X' && at == 17)) {
+    if !text
+        .chars()
+        .enumerate()
+        .all(|(at, c)| c.is_ascii_digit() || (c == 'X' && at == 17))
+    {
         return Err(Rule::IdentityCharacter.into());
     }
     if length == 15 {
@@ -135,17 +195,32 @@ pub(super) fn identity(cell: &Cell) -> Result<Option<IdentityNumber>, Fault> {
         return Err(Rule::IdentityCheck.into());
     }
     let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(0);
-    let birth = chrono::NaiveDate::from_ymd_opt(number(6..10) as i32, number(10..12), number(12..14));
-    let birth_date = birth.filter(|_| number(6..10) >= 1850).ok_or(Rule::IdentityDate)?;
-    let sex = if number(16..17) % 2 == 1 { Sex::Male } else { Sex::Female };
-    Ok(Some(IdentityNumber { text, birth_date, sex }))
+    let birth =
+        chrono::NaiveDate::from_ymd_opt(number(6..10) as i32, number(10..12), number(12..14));
+    let birth_date = birth
+        .filter(|_| number(6..10) >= 1850)
+        .ok_or(Rule::IdentityDate)?;
+    let sex = if number(16..17) % 2 == 1 {
+        Sex::Male
+    } else {
+        Sex::Female
+    };
+    Ok(Some(IdentityNumber {
+        text,
+        birth_date,
+        sex,
+    }))
 }
 
 /// GB 11643: weighted sum modulo 11.
 pub(super) fn check_character(seventeen: &str) -> char {
     const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     const CHECK: [char; 11] = ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'];
-    let sum: u32 = seventeen.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight).sum();
+    let sum: u32 = seventeen
+        .bytes()
+        .zip(WEIGHTS)
+        .map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight)
+        .sum();
     CHECK[(sum % 11) as usize]
 }
 
@@ -179,8 +254,15 @@ pub(super) fn phones(cell: &Cell) -> Result<Vec<String>, Fault> {
 }
 
 fn phone(text: &str) -> Option<String> {
-    let text = text.strip_prefix("+86").or_else(|| text.strip_prefix("0086")).unwrap_or(text).trim_start_matches('-');
-    if !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '(' | ')' | '—' | '－')) {
+    let text = text
+        .strip_prefix("+86")
+        .or_else(|| text.strip_prefix("0086"))
+        .unwrap_or(text)
+        .trim_start_matches('-');
+    if !text
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, '-' | '(' | ')' | '—' | '－'))
+    {
         return None;
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -189,7 +271,8 @@ fn phone(text: &str) -> Option<String> {
         _ => digits,
     };
     let mobile = digits.len() == 11 && digits.starts_with('1') && digits.as_bytes()[1] >= b'3';
-    let landline = (7..=8).contains(&digits.len()) && !digits.starts_with('0') || (10..=12).contains(&digits.len()) && digits.starts_with('0');
+    let landline = (7..=8).contains(&digits.len()) && !digits.starts_with('0')
+        || (10..=12).contains(&digits.len()) && digits.starts_with('0');
     (mobile || landline).then_some(digits)
 }
 
@@ -203,11 +286,18 @@ pub(super) fn sex(text: &str) -> Result<Sex, Fault> {
 
 pub(super) fn is_tick(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty() && text.chars().all(is_tick_mark) || matches!(narrow(text).as_str(), "是" | "有" | "1" | "Y" | "y" | "yes" | "YES" | "Yes" | "对" | "TRUE" | "真")
+    !text.is_empty() && text.chars().all(is_tick_mark)
+        || matches!(
+            narrow(text).as_str(),
+            "是" | "有" | "1" | "Y" | "y" | "yes" | "YES" | "Yes" | "对" | "TRUE" | "真"
+        )
 }
 
 pub(super) fn is_tick_mark(c: char) -> bool {
-    matches!(c, '√' | '✓' | '✔' | '☑' | '☒' | '■' | '●' | '▲' | '∨' | '✅' | '🗸')
+    matches!(
+        c,
+        '√' | '✓' | '✔' | '☑' | '☒' | '■' | '●' | '▲' | '∨' | '✅' | '🗸'
+    )
 }
 
 pub(super) fn yes_no(text: &str) -> Result<bool, Fault> {
@@ -215,14 +305,17 @@ pub(super) fn yes_no(text: &str) -> Result<bool, Fault> {
         return Ok(true);
     }
     match narrow(text).trim() {
-        "否" | "无" | "不" | "没有" | "×" | "X" | "x" | "✗" | "✘" | "0" | "N" | "n" | "no" | "NO" | "No" | "FALSE" | "假" | "□" => Ok(false),
+        "否" | "无" | "不" | "没有" | "×" | "X" | "x" | "✗" | "✘" | "0" | "N" | "n" | "no"
+        | "NO" | "No" | "FALSE" | "假" | "□" => Ok(false),
         _ => Err(Rule::YesNoUnknown.into()),
     }
 }
 
 /// The name of a parent, and whether the cell says that the parent is dead.
 pub(super) fn parent_name(cell: &Cell) -> Result<(Option<String>, Death), Fault> {
-    let Some(text) = text(cell)? else { return Ok((None, Death::Unsaid)) };
+    let Some(text) = text(cell)? else {
+        return Ok((None, Death::Unsaid));
+    };
     if is_dash(&text) {
         return Ok((None, Death::Dash));
     }
@@ -231,12 +324,34 @@ pub(super) fn parent_name(cell: &Cell) -> Result<(Option<String>, Death), Fault>
     }
     let mut rest = text;
     let mut death = Death::Unsaid;
-    for word in ["已死亡", "已去世", "已病故", "已亡故", "已故", "已亡", "死亡", "去世", "病故", "亡故", "过世", "亡", "故"] {
-        let bracketed = [format!("（{word}）"), format!("({word})"), format!("[{word}]"), format!("【{word}】")];
+    for word in [
+        "已死亡",
+        "已去世",
+        "已病故",
+        "已亡故",
+        "已故",
+        "已亡",
+        "死亡",
+        "去世",
+        "病故",
+        "亡故",
+        "过世",
+        "亡",
+        "故",
+    ] {
+        let bracketed = [
+            format!("（{word}）"),
+            format!("({word})"),
+            format!("[{word}]"),
+            format!("【{word}】"),
+        ];
         if rest == word {
             return Ok((None, Death::Said));
         }
-        if let Some(bracket) = bracketed.iter().find(|bracket| rest.contains(bracket.as_str())) {
+        if let Some(bracket) = bracketed
+            .iter()
+            .find(|bracket| rest.contains(bracket.as_str()))
+        {
             rest = rest.replace(bracket.as_str(), "");
             death = Death::Said;
         } else if word.chars().count() > 1 && rest.ends_with(word) {

@@ -18,7 +18,9 @@ pub(super) struct XlsFile {
 impl XlsFile {
     pub fn open(file: File, limits: &Limits) -> Result<Self, OpenError> {
         let mut bytes = Vec::new();
-        BufReader::new(file).take(limits.xls_bytes).read_to_end(&mut bytes)?;
+        BufReader::new(file)
+            .take(limits.xls_bytes)
+            .read_to_end(&mut bytes)?;
         if has_stream(&bytes, "EncryptedPackage") {
             return Err(OpenError::Password);
         }
@@ -35,14 +37,20 @@ impl XlsFile {
         if sheets.is_empty() {
             return Err(OpenError::NoSheet);
         }
-        Ok(Self { workbook, sheets, columns: limits.columns })
+        Ok(Self {
+            workbook,
+            sheets,
+            columns: limits.columns,
+        })
     }
 }
 
 /// Directory names of the container are UTF-16.
 fn has_stream(bytes: &[u8], name: &str) -> bool {
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    bytes.chunks(512).any(|sector| sector.windows(name.len()).any(|window| window == name))
+    bytes
+        .chunks(512)
+        .any(|sector| sector.windows(name.len()).any(|window| window == name))
 }
 
 impl SheetSource for XlsFile {
@@ -53,11 +61,20 @@ impl SheetSource for XlsFile {
     fn rows(&mut self, sheet: usize) -> Result<Box<dyn RowStream + '_>, OpenError> {
         let name = self.sheets.get(sheet).ok_or(OpenError::NoSheet)?.clone();
         let damaged = |error: XlsError| OpenError::Damaged(error.to_string());
-        let regions = self.workbook.merge_cells_by_sheet_name(&name).map_err(damaged)?;
+        let regions = self
+            .workbook
+            .merge_cells_by_sheet_name(&name)
+            .map_err(damaged)?;
         let values = self.workbook.worksheet_range(&name).map_err(damaged)?;
         let formulas = self.workbook.worksheet_formula(&name).map_err(damaged)?;
         let row = values.start().map_or(0, |start| start.0);
-        Ok(Box::new(Rows { values, formulas, row, merges: Merges::new(regions, self.columns), columns: self.columns }))
+        Ok(Box::new(Rows {
+            values,
+            formulas,
+            row,
+            merges: Merges::new(regions, self.columns),
+            columns: self.columns,
+        }))
     }
 }
 
@@ -71,16 +88,28 @@ struct Rows {
 
 impl RowStream for Rows {
     fn next_row(&mut self) -> Result<Option<Row>, OpenError> {
-        let (Some(start), Some(end)) = (self.values.start(), self.values.end()) else { return Ok(None) };
+        let (Some(start), Some(end)) = (self.values.start(), self.values.end()) else {
+            return Ok(None);
+        };
         if self.row > end.0 {
             return Ok(None);
         }
-        let mut row = Row { number: self.row + 1, cells: Vec::with_capacity(48) };
+        let mut row = Row {
+            number: self.row + 1,
+            cells: Vec::with_capacity(48),
+        };
         for column in start.1..=end.1 {
             let at = (self.row, column);
             let value = self.values.get_value(at).map_or(Cell::Empty, cell);
-            let formula = self.formulas.get_value(at).is_some_and(|formula| !formula.is_empty());
-            let value = if formula { Cell::Formula(value.display()) } else { value };
+            let formula = self
+                .formulas
+                .get_value(at)
+                .is_some_and(|formula| !formula.is_empty());
+            let value = if formula {
+                Cell::Formula(value.display())
+            } else {
+                value
+            };
             put(&mut row, column as usize, value, self.columns);
         }
         self.row += 1;

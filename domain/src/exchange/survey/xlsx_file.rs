@@ -3,7 +3,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, Dimensions, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{
+    DataRef, Dimensions, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError,
+};
 
 use super::merges::Merges;
 use super::vet::vet;
@@ -30,7 +32,12 @@ impl XlsxFile {
         if sheets.len() > limits.sheets {
             return Err(OpenError::ZipBomb(format!("{} sheets", sheets.len())));
         }
-        Ok(Self { workbook, sheets, regions: HashMap::new(), columns: limits.columns })
+        Ok(Self {
+            workbook,
+            sheets,
+            regions: HashMap::new(),
+            columns: limits.columns,
+        })
     }
 }
 
@@ -47,7 +54,9 @@ fn guarded<T>(parse: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, OpenErr
     match catch_unwind(AssertUnwindSafe(parse)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(XlsxError::Password)) => Err(OpenError::Password),
-        Ok(Err(XlsxError::Io(error))) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(OpenError::Damaged(error.to_string())),
+        Ok(Err(XlsxError::Io(error))) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Err(OpenError::Damaged(error.to_string()))
+        }
         Ok(Err(error)) => Err(OpenError::Damaged(error.to_string())),
         Err(_) => Err(OpenError::Damaged("unreadable structure".into())),
     }
@@ -69,7 +78,13 @@ impl SheetSource for XlsxFile {
         };
         let columns = self.columns;
         let cells = guarded(|| self.workbook.worksheet_cells_reader(&name))?;
-        Ok(Box::new(Rows { cells, ahead: None, done: false, merges: Merges::new(regions, columns), columns }))
+        Ok(Box::new(Rows {
+            cells,
+            ahead: None,
+            done: false,
+            merges: Merges::new(regions, columns),
+            columns,
+        }))
     }
 }
 
@@ -90,7 +105,11 @@ impl Rows<'_> {
         self.done = record.is_none();
         Ok(record.map(|record| {
             let value = cell(record.value);
-            let value = if record.formula.is_some() { Cell::Formula(value.display()) } else { value };
+            let value = if record.formula.is_some() {
+                Cell::Formula(value.display())
+            } else {
+                value
+            };
             (record.pos.0, record.pos.1 as usize, value)
         }))
     }
@@ -102,8 +121,13 @@ impl RowStream for Rows<'_> {
             Some(cell) => Some(cell),
             None => self.next_cell()?,
         };
-        let Some((index, column, value)) = first else { return Ok(None) };
-        let mut row = Row { number: index.saturating_add(1), cells: Vec::with_capacity(48) };
+        let Some((index, column, value)) = first else {
+            return Ok(None);
+        };
+        let mut row = Row {
+            number: index.saturating_add(1),
+            cells: Vec::with_capacity(48),
+        };
         put(&mut row, column, value, self.columns);
         while let Some((next, column, value)) = self.next_cell()? {
             if next != index {
@@ -146,7 +170,11 @@ pub(super) fn date_cell(date: &calamine::ExcelDateTime) -> Cell {
     let value = date.as_f64();
     // A number outside the calendar is no date, whatever its format says.
     let plausible = date.is_datetime() && value.is_finite() && (1.0..2_958_466.0).contains(&value);
-    let (year, month, day, ..) = if plausible { date.to_ymd_hms_milli() } else { return Cell::Number(value) };
+    let (year, month, day, ..) = if plausible {
+        date.to_ymd_hms_milli()
+    } else {
+        return Cell::Number(value);
+    };
     match chrono::NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day)) {
         Some(date) => Cell::Date(date),
         None => Cell::Number(value),

@@ -8,7 +8,7 @@ fn survives(bytes: &[u8]) {
     std::fs::write(&path, bytes).unwrap();
     let _ = read_all(&path);
     if let Ok(mut source) = open(&path, &Limits::default()) {
-        let _ = propose(&mut *source);
+        let _ = propose(&mut *source, None);
     }
 }
 

@@ -34,7 +34,14 @@ fn with_part(name: &str, content: &[u8]) -> Vec<u8> {
 
 pub(super) fn valid() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::read(workbook(dir.path(), &[("Sheet1", &[&["姓名", "性别", "出生日期"], &["王小明", "男", "2010.5"]])])).unwrap()
+    std::fs::read(workbook(
+        dir.path(),
+        &[(
+            "Sheet1",
+            &[&["姓名", "性别", "出生日期"], &["王小明", "男", "2010.5"]],
+        )],
+    ))
+    .unwrap()
 }
 
 #[test]
@@ -43,21 +50,32 @@ fn what_is_no_spreadsheet_is_named() {
     for (bytes, what) in [
         (&b"%PDF-1.7 ..."[..], "PDF"),
         (b"", "empty"),
-        (b"<html><table><tr><td>1</td></tr></table></html>", "web page"),
+        (
+            b"<html><table><tr><td>1</td></tr></table></html>",
+            "web page",
+        ),
         (b"\x7fELF\x02\x01\x00\x00", "binary"),
-        (b"PK\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "zip"),
+        (
+            b"PK\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+            "zip",
+        ),
     ] {
         let error = opened(bytes).unwrap_err();
         assert_eq!(error.code(), "FILE_NOT_A_SPREADSHEET");
         assert!(error.to_string().contains(what), "{error}");
     }
     let mut document = ZipWriter::new(Cursor::new(Vec::new()));
-    document.start_file("word/document.xml", SimpleFileOptions::default()).unwrap();
+    document
+        .start_file("word/document.xml", SimpleFileOptions::default())
+        .unwrap();
     let document = document.finish().unwrap().into_inner();
     assert_eq!(code(&document), "FILE_NOT_A_SPREADSHEET");
     assert_eq!(code(b"\xff\x80\x81 name,sex\n"), "FILE_ENCODING");
     assert_eq!(code("备注,说明\n一,二\n".as_bytes()), "SHEET_NO_HEADER");
-    assert_eq!(code("姓名,性别\n王小明,男\n".as_bytes()), "SHEET_MISSING_COLUMNS");
+    assert_eq!(
+        code("姓名,性别\n王小明,男\n".as_bytes()),
+        "SHEET_MISSING_COLUMNS"
+    );
 }
 
 #[test]
@@ -70,7 +88,10 @@ fn a_truncated_workbook_is_damaged() {
 
 #[test]
 fn a_password_is_asked_for_by_nobody() {
-    let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let name: Vec<u8> = "EncryptedPackage"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let mut bytes = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
     bytes.resize(1024, 0);
     bytes.extend(name);
@@ -94,11 +115,26 @@ fn zip_bombs_do_not_go_off() {
     .collect();
     assert_eq!(code(&with_part(sheet, &noise)), "FILE_ZIP_BOMB");
     // A part that should be small.
-    let styles: Vec<u8> = noise.iter().chain(&noise).map(|byte| if *byte == b'z' { b'<' } else { *byte }).collect();
+    let styles: Vec<u8> = noise
+        .iter()
+        .cycle()
+        .take(17 << 20)
+        .map(|byte| if *byte == b'z' { b'<' } else { *byte })
+        .collect();
     assert_eq!(code(&with_part("xl/styles.xml", &styles)), "FILE_ZIP_BOMB");
+    let formats: String = (0..300_000)
+        .map(|id| format!("<xf numFmtId=\"{id}\"/>"))
+        .collect();
+    assert_eq!(
+        code(&with_part("xl/styles.xml", formats.as_bytes())),
+        "FILE_ZIP_BOMB"
+    );
     // A count of strings that would reserve all memory.
     let strings = b"<sst xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\" uniqueCount=\"99999999999999\"><si><t>a</t></si></sst>";
-    assert_eq!(code(&with_part("xl/sharedStrings.xml", strings)), "FILE_DAMAGED");
+    assert_eq!(
+        code(&with_part("xl/sharedStrings.xml", strings)),
+        "FILE_DAMAGED"
+    );
 }
 
 #[test]
@@ -107,13 +143,28 @@ fn limits_bind() {
     let path = dir.path().join("survey.xlsx");
     std::fs::write(&path, valid()).unwrap();
     for limits in [
-        Limits { file_bytes: 100, ..Limits::default() },
-        Limits { inflated_bytes: 1000, ..Limits::default() },
-        Limits { zip_entries: 3, ..Limits::default() },
-        Limits { shared_string_bytes: 10, ..Limits::default() },
+        Limits {
+            file_bytes: 100,
+            ..Limits::default()
+        },
+        Limits {
+            inflated_bytes: 1000,
+            ..Limits::default()
+        },
+        Limits {
+            zip_entries: 3,
+            ..Limits::default()
+        },
+        Limits {
+            shared_string_bytes: 10,
+            ..Limits::default()
+        },
     ] {
         let error = open(&path, &limits).err().expect("refused");
-        assert!(matches!(error, OpenError::TooLarge { .. } | OpenError::ZipBomb(_)), "{error}");
+        assert!(
+            matches!(error, OpenError::TooLarge { .. } | OpenError::ZipBomb(_)),
+            "{error}"
+        );
     }
 }
 
@@ -131,6 +182,10 @@ pub(super) fn damage(part: usize, cut: f64, at: proptest::sample::Index, byte: u
         *changed = byte;
     }
     let whole = content.len();
-    content.truncate(if cut > 0.5 { whole } else { (whole as f64 * cut * 2.0) as usize });
+    content.truncate(if cut > 0.5 {
+        whole
+    } else {
+        (whole as f64 * cut * 2.0) as usize
+    });
     with_part(&name, &content)
 }

@@ -36,8 +36,14 @@ fn workbook(dir: &Path, sheets: &[(&str, &[&[&str]])]) -> PathBuf {
     for (name, rows) in sheets {
         let sheet = book.add_worksheet().set_name(*name).unwrap();
         for (row, cells) in rows.iter().enumerate() {
-            for (column, text) in cells.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
-                sheet.write_string(row as u32, column as u16, *text).unwrap();
+            for (column, text) in cells
+                .iter()
+                .enumerate()
+                .filter(|(_, text)| !text.is_empty())
+            {
+                sheet
+                    .write_string(row as u32, column as u16, *text)
+                    .unwrap();
             }
         }
     }
@@ -54,11 +60,20 @@ struct Found {
 
 impl Found {
     fn codes(&self) -> Vec<&'static str> {
-        self.bad.iter().flat_map(|(_, problems)| problems).filter(|problem| problem.severity == Severity::Error).map(|problem| problem.rule.code()).collect()
+        self.bad
+            .iter()
+            .flat_map(|(_, problems)| problems)
+            .filter(|problem| problem.severity == Severity::Error)
+            .map(|problem| problem.rule.code())
+            .collect()
     }
 
     fn warnings(&self) -> Vec<&'static str> {
-        self.good.iter().flat_map(|(_, _, warnings)| warnings).map(|problem| problem.rule.code()).collect()
+        self.good
+            .iter()
+            .flat_map(|(_, _, warnings)| warnings)
+            .map(|problem| problem.rule.code())
+            .collect()
     }
 }
 

@@ -18,10 +18,30 @@ fn rule<T>(result: Result<T, Fault>) -> Rule {
 #[test]
 fn gb_11643_accepts_the_number_in_every_disguise() {
     let plain = number("99000120080315001");
-    let wide: String = plain.chars().map(|c| if c.is_ascii() { char::from_u32(c as u32 + 0xfee0).unwrap() } else { c }).collect();
-    for disguise in [plain.clone(), format!("'{plain}"), format!("　{plain} "), wide, format!("{} {}", &plain[..6], &plain[6..]), plain.to_lowercase()] {
+    let wide: String = plain
+        .chars()
+        .map(|c| {
+            if c.is_ascii() {
+                char::from_u32(c as u32 + 0xfee0).unwrap()
+            } else {
+                c
+            }
+        })
+        .collect();
+    for disguise in [
+        plain.clone(),
+        format!("'{plain}"),
+        format!("　{plain} "),
+        wide,
+        format!("{} {}", &plain[..6], &plain[6..]),
+        plain.to_lowercase(),
+    ] {
         let found = identity(&cell(&disguise)).unwrap().unwrap();
-        assert_eq!((found.text.as_str(), found.birth_date, found.sex), (plain.as_str(), day(2008, 3, 15), Sex::Male), "{disguise}");
+        assert_eq!(
+            (found.text.as_str(), found.birth_date, found.sex),
+            (plain.as_str(), day(2008, 3, 15), Sex::Male),
+            "{disguise}"
+        );
     }
     for nothing in ["", "无", "/", "—", "未办理"] {
         assert_eq!(identity(&cell(nothing)).unwrap(), None, "{nothing}");
@@ -34,13 +54,28 @@ fn gb_11643_refuses_with_the_reason() {
     let mut wrong = plain[..17].to_owned();
     wrong.push(if plain.ends_with('5') { '6' } else { '5' });
     assert_eq!(rule(identity(&cell(&wrong))), Rule::IdentityCheck);
-    assert_eq!(rule(identity(&cell(&number("99000120080230001")))), Rule::IdentityDate);
-    assert_eq!(rule(identity(&cell("99000120080315"))), Rule::IdentityLength);
-    assert_eq!(rule(identity(&cell("9900012008O315001X"))), Rule::IdentityCharacter);
-    assert_eq!(rule(identity(&Cell::Number(9.90001200803150e17))), Rule::NumberLostDigits);
+    assert_eq!(
+        rule(identity(&cell(&number("99000120080230001")))),
+        Rule::IdentityDate
+    );
+    assert_eq!(
+        rule(identity(&cell("99000120080315"))),
+        Rule::IdentityLength
+    );
+    assert_eq!(
+        rule(identity(&cell("9900012008O315001X"))),
+        Rule::IdentityCharacter
+    );
+    assert_eq!(
+        rule(identity(&Cell::Number(9.90001200803150e17))),
+        Rule::NumberLostDigits
+    );
     assert_eq!(rule(identity(&cell("9.90001E+17"))), Rule::NumberLostDigits);
     let old = identity(&cell("990001800315001")).unwrap_err();
-    assert_eq!((old.rule, old.detail), (Rule::IdentityOld, number("99000119800315001")));
+    assert_eq!(
+        (old.rule, old.detail),
+        (Rule::IdentityOld, number("99000119800315001"))
+    );
 }
 
 #[test]
@@ -83,37 +118,97 @@ fn dates_keep_their_precision() {
     assert_eq!(read(Cell::Number(39522.5)), "2008-03-15");
     assert_eq!(read(Cell::Date(day(2008, 3, 15))), "2008-03-15");
     assert_eq!(read(Cell::Formula("2008-3-15".into())), "FORMULA");
-    assert_eq!(PartialDate::new(2008, Some(2), None).unwrap().last_day(), day(2008, 2, 29));
+    assert_eq!(
+        PartialDate::new(2008, Some(2), None).unwrap().last_day(),
+        day(2008, 2, 29)
+    );
     assert_eq!(PartialDate::new(2008, None, Some(1)), None);
 }
 
 #[test]
 fn choices_are_read_however_they_are_marked() {
-    for text in ["残疾", "□健康 ☑残疾 □患病", "健康( ) 残疾(√)", "健康（ ）、残疾（✓）", "√残疾", "残疾√ 健康", "健康□ 残疾☑", "□健康 □√残疾", "( )健康 (√)残疾"] {
+    for text in [
+        "残疾",
+        "□健康 ☑残疾 □患病",
+        "健康( ) 残疾(√)",
+        "健康（ ）、残疾（✓）",
+        "√残疾",
+        "残疾√ 健康",
+        "健康□ 残疾☑",
+        "□健康 □√残疾",
+        "( )健康 (√)残疾",
+    ] {
         assert_eq!(several(BODY, text).unwrap(), [Body::Disabled], "{text}");
     }
-    for text in ["低保、医疗救助", "低保，医疗救助", "低保;医疗救助", "低保/医疗救助", "低保 医疗救助", "☑低保 □住房救助 ☑医疗救助"] {
-        assert_eq!(several(HELP, text).unwrap(), [Help::Dibao, Help::MedicalAssistance], "{text}");
+    for text in [
+        "低保、医疗救助",
+        "低保，医疗救助",
+        "低保;医疗救助",
+        "低保/医疗救助",
+        "低保 医疗救助",
+        "☑低保 □住房救助 ☑医疗救助",
+    ] {
+        assert_eq!(
+            several(HELP, text).unwrap(),
+            [Help::Dibao, Help::MedicalAssistance],
+            "{text}"
+        );
     }
-    assert_eq!(several(INCOME, "务工、其他(养老金)").unwrap(), [Income::WorkAway, Income::Other]);
+    assert_eq!(
+        several(INCOME, "务工、其他(养老金)").unwrap(),
+        [Income::WorkAway, Income::Other]
+    );
     assert_eq!(several(HELP, "无").unwrap(), []);
     assert_eq!(several(BODY, "□健康 □残疾").unwrap(), []);
     assert_eq!(single(SCHOOLING, "小学").unwrap(), Some(Schooling::Primary));
     assert_eq!(single(SCHOOLING, "—").unwrap(), None);
     assert_eq!(rule(single(SCHOOLING, "小学、初中")), Rule::ChoiceSeveral);
     assert_eq!(rule(several(BODY, "高兴")), Rule::ChoiceUnknown);
-    assert_eq!(single(super::super::choices::KIND, "无").unwrap(), Some(GuardianshipKind::Nobody));
-    assert_eq!(single(super::super::choices::KIND, "一般").unwrap(), Some(GuardianshipKind::Fair));
+    assert_eq!(
+        single(super::super::choices::KIND, "无").unwrap(),
+        Some(GuardianshipKind::Nobody)
+    );
+    assert_eq!(
+        single(super::super::choices::KIND, "一般").unwrap(),
+        Some(GuardianshipKind::Fair)
+    );
 }
 
 #[test]
 fn disability_has_a_class_and_a_grade_that_fit() {
     let read = |text: &str| disability(text, None);
-    assert_eq!(read("肢体二级").unwrap(), Some(Disability { class: DisabilityClass::Physical, grade: Some(2) }));
-    assert_eq!(read("智力残疾，３级").unwrap(), Some(Disability { class: DisabilityClass::Intellectual, grade: Some(3) }));
-    assert_eq!(read("听力言语一级").unwrap().unwrap().class, DisabilityClass::Multiple);
-    assert_eq!(read("精神").unwrap(), Some(Disability { class: DisabilityClass::Mental, grade: None }));
-    assert_eq!(disability("视力", Some("一")).unwrap(), Some(Disability { class: DisabilityClass::Vision, grade: Some(1) }));
+    assert_eq!(
+        read("肢体二级").unwrap(),
+        Some(Disability {
+            class: DisabilityClass::Physical,
+            grade: Some(2)
+        })
+    );
+    assert_eq!(
+        read("智力残疾，３级").unwrap(),
+        Some(Disability {
+            class: DisabilityClass::Intellectual,
+            grade: Some(3)
+        })
+    );
+    assert_eq!(
+        read("听力言语一级").unwrap().unwrap().class,
+        DisabilityClass::Multiple
+    );
+    assert_eq!(
+        read("精神").unwrap(),
+        Some(Disability {
+            class: DisabilityClass::Mental,
+            grade: None
+        })
+    );
+    assert_eq!(
+        disability("视力", Some("一")).unwrap(),
+        Some(Disability {
+            class: DisabilityClass::Vision,
+            grade: Some(1)
+        })
+    );
     assert_eq!(read("无").unwrap(), None);
     assert_eq!(rule(read("肢体五级")), Rule::DisabilityGrade);
     assert_eq!(rule(read("低视力一级")), Rule::DisabilityGradeClass);
@@ -122,7 +217,16 @@ fn disability_has_a_class_and_a_grade_that_fit() {
 
 #[test]
 fn gb_t_3304_knows_56_groups() {
-    for (name, code) in [("汉", "01"), ("汉族", "01"), ("回", "03"), ("土家族", "15"), ("土族", "30"), ("维吾尔族", "05"), ("基诺族", "56"), ("其他", "97")] {
+    for (name, code) in [
+        ("汉", "01"),
+        ("汉族", "01"),
+        ("回", "03"),
+        ("土家族", "15"),
+        ("土族", "30"),
+        ("维吾尔族", "05"),
+        ("基诺族", "56"),
+        ("其他", "97"),
+    ] {
         assert_eq!(ethnic::code(name).as_deref(), Some(code), "{name}");
     }
     assert_eq!(ethnic::code("中国"), None);
@@ -163,10 +267,19 @@ fn a_dead_parent_is_told_from_an_empty_cell() {
 
 #[test]
 fn telephones() {
-    assert_eq!(phones(&Cell::Number(13800138000.0)).unwrap(), ["13800138000"]);
+    assert_eq!(
+        phones(&Cell::Number(13800138000.0)).unwrap(),
+        ["13800138000"]
+    );
     assert_eq!(phones(&cell("138 0013 8000")).unwrap(), ["13800138000"]);
-    assert_eq!(phones(&cell("+86-13800138000、0731-8888888")).unwrap(), ["13800138000", "07318888888"]);
-    assert_eq!(phones(&cell("13800138000 13900139000")).unwrap(), ["13800138000", "13900139000"]);
+    assert_eq!(
+        phones(&cell("+86-13800138000、0731-8888888")).unwrap(),
+        ["13800138000", "07318888888"]
+    );
+    assert_eq!(
+        phones(&cell("13800138000 13900139000")).unwrap(),
+        ["13800138000", "13900139000"]
+    );
     assert_eq!(phones(&cell("无")).unwrap(), [""; 0]);
     assert_eq!(rule(phones(&cell("1380013800"))), Rule::PhoneFormat);
     assert_eq!(rule(phones(&cell("1.38E+10"))), Rule::NumberLostDigits);
