@@ -3,7 +3,7 @@
 use chrono::{Months, NaiveDate};
 
 use super::parse::RowParser;
-use super::row::{AwayParents, Body, Parent, Sex};
+use super::row::{AwayParents, Body, Grandparent, Parent, Sex};
 use super::values::agrees;
 use super::{Field, PartialDate, Rule, SurveyRow};
 
@@ -60,102 +60,85 @@ fn child(parser: &mut RowParser<'_>, row: &SurveyRow) {
 }
 
 fn parents(parser: &mut RowParser<'_>, row: &SurveyRow) {
-    let child_born = row.child.birth_date;
-    let name = parser.title(Field::Name);
-    let both = [
-        (
-            &row.father,
-            Field::FatherBirth,
-            Field::FatherIdentity,
-            Sex::Male,
-            "父亲",
-            &row.paternal_grandfather,
-            Field::PaternalGrandfatherBirth,
-            &row.paternal_grandmother,
-            Field::PaternalGrandmotherBirth,
-        ),
-        (
-            &row.mother,
-            Field::MotherBirth,
-            Field::MotherIdentity,
-            Sex::Female,
-            "母亲",
-            &row.maternal_grandfather,
-            Field::MaternalGrandfatherBirth,
-            &row.maternal_grandmother,
-            Field::MaternalGrandmotherBirth,
-        ),
-    ];
-    for (
-        parent,
-        birth,
-        identity,
-        sex,
-        word,
-        grandfather,
-        grandfather_birth,
-        grandmother,
-        grandmother_birth,
-    ) in both
-    {
+    let father = Line {
+        parent: &row.father,
+        birth: Field::FatherBirth,
+        identity: Field::FatherIdentity,
+        sex: Sex::Male,
+        word: "父亲",
+        elders: [
+            (&row.paternal_grandfather, Field::PaternalGrandfatherBirth),
+            (&row.paternal_grandmother, Field::PaternalGrandmotherBirth),
+        ],
+    };
+    let mother = Line {
+        parent: &row.mother,
+        birth: Field::MotherBirth,
+        identity: Field::MotherIdentity,
+        sex: Sex::Female,
+        word: "母亲",
+        elders: [
+            (&row.maternal_grandfather, Field::MaternalGrandfatherBirth),
+            (&row.maternal_grandmother, Field::MaternalGrandmotherBirth),
+        ],
+    };
+    for line in [father, mother] {
+        let parent = line.parent;
         if let (Some(number), Some(date)) = (&parent.identity_number, parent.birth_date)
             && !agrees(date, number.birth_date)
         {
-            parser.fault(
-                birth,
-                Rule::BirthDateMismatch.with(number.birth_date.to_string()),
-            );
+            let fault = Rule::BirthDateMismatch.with(number.birth_date.to_string());
+            parser.fault(line.birth, fault);
         }
         if parent
             .identity_number
             .as_ref()
-            .is_some_and(|number| number.sex != sex)
+            .is_some_and(|number| number.sex != line.sex)
         {
-            parser.fault(identity, Rule::ParentSex.with(word));
+            parser.fault(line.identity, Rule::ParentSex.with(line.word));
         }
+        let own = if parser.layout.has(line.birth) {
+            line.birth
+        } else {
+            line.identity
+        };
         older(
             parser,
-            parent.birth_date,
-            child_born,
-            if parser.layout.has(birth) {
-                birth
-            } else {
-                identity
-            },
-            &name,
+            (own, parent.birth_date),
+            (Field::Name, row.child.birth_date),
         );
-        let parent_title = parser.title(if parser.layout.has(birth) {
-            birth
-        } else {
-            identity
-        });
-        for (grandparent, field) in [
-            (grandfather, grandfather_birth),
-            (grandmother, grandmother_birth),
-        ] {
-            let (younger, title) = if parent.birth_date.is_some() {
-                (parent.birth_date, &parent_title)
-            } else {
-                (child_born, &name)
-            };
-            older(parser, grandparent.birth_date, younger, field, title);
+        let younger = match parent.birth_date {
+            Some(_) => (own, parent.birth_date),
+            None => (Field::Name, row.child.birth_date),
+        };
+        for (elder, field) in line.elders {
+            older(parser, (field, elder.birth_date), younger);
         }
     }
     dead_away(parser, row);
 }
 
+/// One parent with the columns that tell of age and sex, and the parent's own parents.
+struct Line<'a> {
+    parent: &'a Parent,
+    birth: Field,
+    identity: Field,
+    sex: Sex,
+    word: &'static str,
+    elders: [(&'a Grandparent, Field); 2],
+}
+
 fn older(
     parser: &mut RowParser<'_>,
-    elder: Option<PartialDate>,
-    younger: Option<PartialDate>,
-    field: Field,
-    than: &str,
+    (field, elder): (Field, Option<PartialDate>),
+    (than, younger): (Field, Option<PartialDate>),
 ) {
     let (Some(elder), Some(younger)) = (elder, younger) else {
         return;
     };
     if elder.first_day() >= younger.last_day() {
-        parser.fault(field, Rule::NotOlder.with(than));
+        let title = parser.title(than);
+        parser.fault(field, Rule::NotOlder.with(title));
     } else if !age_reached(elder.first_day(), 14, younger.last_day()) {
         parser.fault(field, Rule::ParentYoung.into());
     }
@@ -184,13 +167,13 @@ fn guardian(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let Some(number) = &guardian.identity_number else {
         return;
     };
-    let name = parser.title(Field::Name);
     if row
         .child
         .birth_date
         .is_some_and(|born| number.birth_date >= born.last_day())
     {
-        parser.fault(Field::GuardianIdentity, Rule::NotOlder.with(name));
+        let title = parser.title(Field::Name);
+        parser.fault(Field::GuardianIdentity, Rule::NotOlder.with(title));
     } else if !age_reached(number.birth_date, 18, parser.survey_date) {
         parser.fault(Field::GuardianIdentity, Rule::GuardianMinor.into());
     }

@@ -57,6 +57,9 @@ pub struct Layout {
     pub last_row: u32,
     pub head: Head,
     pub columns: Vec<Column>,
+    /// For each field the position of its column, and the positions of tick columns.
+    fields: Vec<Option<usize>>,
+    ticks: Vec<usize>,
 }
 
 impl Layout {
@@ -83,30 +86,36 @@ impl Layout {
             .get(start..start + length)
             .filter(|block| !block.is_empty())?;
         let columns = columns(block, mapping);
-        columns
-            .iter()
-            .any(|column| column.target == Some(Target::Field(Field::Name)))
-            .then(|| Layout {
-                first_row: block[0].number,
-                last_row: block[length - 1].number,
-                head: head(&rows[..start], today),
-                columns,
-            })
+        let mut fields = vec![None; Field::ALL.len()];
+        let mut ticks = Vec::new();
+        for (at, column) in columns.iter().enumerate() {
+            match column.target {
+                Some(Target::Field(field)) => fields[field as usize] = Some(at),
+                Some(Target::Tick(..)) => ticks.push(at),
+                Some(Target::Ignore) | None => {}
+            }
+        }
+        fields[Field::Name as usize]?;
+        Some(Layout {
+            first_row: block[0].number,
+            last_row: block[length - 1].number,
+            head: head(&rows[..start], today),
+            columns,
+            fields,
+            ticks,
+        })
     }
 
     pub(super) fn field(&self, field: Field) -> Option<&Column> {
-        self.columns
-            .iter()
-            .find(|column| column.target == Some(Target::Field(field)))
+        self.fields[field as usize].map(|at| &self.columns[at])
     }
 
     pub(super) fn ticks(&self, field: Field) -> impl Iterator<Item = (&Column, &'static str)> {
-        self.columns
-            .iter()
-            .filter_map(move |column| match column.target {
-                Some(Target::Tick(ticked, choice)) if ticked == field => Some((column, choice)),
-                _ => None,
-            })
+        let columns = self.ticks.iter().map(|at| &self.columns[*at]);
+        columns.filter_map(move |column| match column.target {
+            Some(Target::Tick(ticked, choice)) if ticked == field => Some((column, choice)),
+            _ => None,
+        })
     }
 
     pub(super) fn has(&self, field: Field) -> bool {

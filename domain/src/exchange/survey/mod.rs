@@ -4,6 +4,7 @@
 //! columns to [`Field`]s; [`read`] turns each row into a [`SurveyRow`] or its [`CellProblem`]s; [`ProblemFile`]
 //! writes the bad rows so that they can be mended and sent again.
 
+mod cells;
 mod check;
 mod choices;
 mod csv_file;
@@ -21,6 +22,7 @@ mod read;
 mod resolve;
 mod row;
 mod source;
+mod synonyms;
 mod values;
 mod vet;
 mod xls_file;

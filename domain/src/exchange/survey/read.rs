@@ -264,13 +264,9 @@ impl<'a> SheetReader<'a> {
             .map(|column| tidy(&row.cell(column.index).display()))
             .unwrap_or_default();
 
-        let repeats = |column: &&&super::Column| {
-            column
-                .label
-                .rsplit('/')
-                .any(|part| tidy(part) == tidy(&row.cell(column.index).display()))
-        };
-        if filled.iter().filter(repeats).count() * 2 > filled.len().max(1) {
+        let title = name.map(|column| column.label.split('#').next().unwrap_or_default());
+        let titled = |title: &str| title.split('/').any(|part| tidy(part) == name_text);
+        if !name_text.is_empty() && title.is_some_and(titled) {
             return Some(SkipReason::Header);
         }
         let count = |cell: &Cell| matches!(cell.display().trim().parse::<u32>(), Ok(0..=300));
