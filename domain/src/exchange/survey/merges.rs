@@ -40,7 +40,8 @@ impl Merges {
         }
         self.open.retain(|(region, _)| region.end.0 >= index);
         for (region, value) in &self.open {
-            if value.is_blank() {
+            // Long texts are notes, and copying them to every row is not free.
+            if value.is_blank() || matches!(value, Cell::Text(text) if text.len() > 1000) {
                 continue;
             }
             let last = region.end.1.min(self.columns.saturating_sub(1)) as usize;

@@ -25,6 +25,7 @@ mod source;
 mod synonyms;
 mod values;
 mod vet;
+mod vet_xls;
 mod xls_file;
 mod xlsx_file;
 

@@ -58,6 +58,8 @@ impl Cell {
         match self {
             Cell::Empty => String::new(),
             Cell::Text(text) | Cell::Error(text) | Cell::Formula(text) => text.clone(),
+            // Digits that are not known are not made up.
+            Cell::Number(number) if number.abs() >= 1e15 => format!("{number:E}"),
             Cell::Number(number) => number.to_string(),
             Cell::Date(date) => date.format("%Y-%m-%d").to_string(),
             Cell::Bool(true) => "TRUE".into(),

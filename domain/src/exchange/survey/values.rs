@@ -62,7 +62,11 @@ pub(super) fn text(cell: &Cell) -> Result<Option<String>, Fault> {
         Cell::Text(text) => text.as_str(),
         other => return Ok(Some(other.display())),
     };
-    if raw.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+    // The replacement character stands for bytes that were no text.
+    if raw
+        .chars()
+        .any(|c| c.is_control() && !c.is_whitespace() || c == '\u{fffd}')
+    {
         return Err(Rule::ControlCharacter.into());
     }
     let raw = raw

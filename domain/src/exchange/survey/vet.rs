@@ -11,7 +11,7 @@ const SMALL_PART: u64 = 16 << 20;
 /// Spreadsheet programs end at 65,490 cell formats.
 const MOST_FORMATS: u64 = 200_000;
 /// No cell holds more than 32,767 characters; a longer run of text is an attack on the parser's buffer.
-const LONGEST_RUN: u64 = 4 << 20;
+const LONGEST_RUN: u64 = 1 << 20;
 /// What one shared string costs beside its text: the string, its allocation, rounding.
 const STRING_OVERHEAD: u64 = 48;
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{Data, Range, Reader, Xls, XlsError};
 
 use super::merges::Merges;
+use super::vet_xls::vet;
 use super::xlsx_file::{date_cell, put, visible};
 use super::{Cell, Limits, OpenError, Row, RowStream, SheetSource};
 
@@ -27,6 +28,7 @@ impl XlsFile {
         if has_stream(&bytes, "WordDocument") {
             return Err(OpenError::NotASpreadsheet("a text document"));
         }
+        let bytes = vet(bytes)?;
         let workbook = match catch_unwind(AssertUnwindSafe(|| Xls::new(Cursor::new(bytes)))) {
             Ok(Ok(workbook)) => workbook,
             Ok(Err(XlsError::Password)) => return Err(OpenError::Password),

@@ -152,11 +152,20 @@ pub(super) fn put(row: &mut Row, column: usize, value: Cell, columns: usize) {
     row.cells[column] = value;
 }
 
+/// No program lets a cell hold more; a row of longer ones would be an attack on memory.
+fn capped(text: &str) -> String {
+    const MOST: usize = 32_767;
+    if text.len() <= MOST {
+        return text.to_owned();
+    }
+    text.chars().take(MOST).collect()
+}
+
 fn cell(value: DataRef<'_>) -> Cell {
     match value {
         DataRef::Empty => Cell::Empty,
-        DataRef::String(text) => Cell::Text(text),
-        DataRef::SharedString(text) => Cell::Text(text.to_owned()),
+        DataRef::String(text) => Cell::Text(capped(&text)),
+        DataRef::SharedString(text) => Cell::Text(capped(text)),
         DataRef::Int(number) => Cell::Number(number as f64),
         DataRef::Float(number) => Cell::Number(number),
         DataRef::Bool(value) => Cell::Bool(value),

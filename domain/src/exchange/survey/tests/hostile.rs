@@ -111,7 +111,7 @@ fn zip_bombs_do_not_go_off() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         b'a' + (seed >> 24) as u8 % 26
     })
-    .take(5 << 20)
+    .take(2 << 20)
     .collect();
     assert_eq!(code(&with_part(sheet, &noise)), "FILE_ZIP_BOMB");
     // A part that should be small.
@@ -166,6 +166,38 @@ fn limits_bind() {
             "{error}"
         );
     }
+}
+
+/// Changes the bytes that follow a mark in the old workbook.
+fn xls_with(mark: &[u8], change: &[u8]) -> Vec<u8> {
+    let mut bytes = include_bytes!("fixtures/survey.xls").to_vec();
+    let at = bytes
+        .windows(mark.len())
+        .position(|window| window == mark)
+        .expect("mark");
+    bytes[at + mark.len()..][..change.len()].copy_from_slice(change);
+    bytes
+}
+
+#[test]
+fn an_old_workbook_cannot_ask_for_all_memory() {
+    // DIMENSIONS: first row, then one past the last.
+    let dimensions = b"\x00\x02\x0e\x00\x00\x00\x00\x00";
+    assert_eq!(
+        code(&xls_with(dimensions, &u32::MAX.to_le_bytes())),
+        "FILE_DAMAGED"
+    );
+    // The FORMULA of D7, moved to the far corner.
+    let formula = b"\x06\x00";
+    let bytes = include_bytes!("fixtures/survey.xls");
+    let at = (0..bytes.len() - 8)
+        .find(|at| {
+            bytes[*at..].starts_with(formula) && bytes[at + 4..].starts_with(b"\x06\x00\x03\x00")
+        })
+        .expect("formula");
+    let mut far = bytes.to_vec();
+    far[at + 4..at + 8].copy_from_slice(b"\xff\xff\xff\x00");
+    assert_eq!(code(&far), "FILE_ZIP_BOMB");
 }
 
 /// A valid workbook with one part cut short and one of its bytes changed.

@@ -76,3 +76,54 @@ fn a_problem_says_where_it_is() {
             .all(|problem| problem.value.chars().count() <= 61)
     );
 }
+
+#[test]
+fn rows_sent_again_unmended_are_refused_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("form.xlsx");
+    survey_sheet::write_workbook(
+        &path,
+        &survey_sheet::Options {
+            rows: 600,
+            wrong_one_in: 2,
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    let proposal = propose(&mut *open(&path, &Limits::default()).unwrap(), None).unwrap();
+    let found = read_all(&path).unwrap();
+    let again = dir.path().join("problems.csv");
+    std::fs::write(&again, problem_file(&found, &proposal.columns)).unwrap();
+    // The survey date stood in the head of the form.
+    let settings = Settings {
+        survey_date: Some(day(2016, 3, 31)),
+        ..Settings::on(today())
+    };
+    let sent = read_with(&again, &settings).unwrap();
+    // The value a formula showed is a value now: no number, so refused for what it is.
+    let expected: Vec<_> = found
+        .codes()
+        .into_iter()
+        .map(|code| {
+            if code == "FORMULA" {
+                "IDENTITY_LENGTH"
+            } else {
+                code
+            }
+        })
+        .collect();
+    assert_eq!(sent.codes(), expected);
+    assert!(expected.contains(&"NUMBER_LOST_DIGITS") && expected.len() > 200);
+    let villages: std::collections::HashSet<_> = sent
+        .bad
+        .iter()
+        .filter_map(|(at, _)| {
+            at.layout
+                .columns
+                .iter()
+                .position(|column| column.label == "所在村")
+                .map(|column| at.cells[column].clone())
+        })
+        .collect();
+    assert_eq!(villages.len(), 3);
+}
