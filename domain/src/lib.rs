@@ -1,1 +1,24 @@
+//! Use cases and rules by context; who may see what; audit, outbox, clock.
+
+pub mod access;
+pub mod audit;
+pub mod casework;
+pub mod clock;
+pub mod command;
+pub mod divisions;
+pub mod error;
 pub mod exchange;
+pub mod names;
+pub mod problems;
+pub mod programmes;
+pub mod read;
+pub mod registry;
+pub mod sealing;
+pub mod signin;
+pub mod statistics;
+pub mod store;
+
+mod app;
+
+pub use app::{Domain, DomainOptions, StartError};
+pub use error::{Error, Result};

@@ -1,0 +1,29 @@
+//! Schema changes, one file each, the same on SQLite and PostgreSQL; reference data.
+
+pub use sea_orm_migration::{MigratorTrait, prelude::MigrationTrait};
+
+pub mod divisions;
+mod m20261124_000001_reference;
+mod m20261124_000002_accounts;
+mod m20261124_000003_children;
+mod m20261124_000004_casework;
+mod m20261124_000005_imports;
+mod m20261124_000006_indexes_of_sealed;
+mod m20261124_000007_records;
+mod columns;
+
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_reference::Migration),
+            Box::new(m20261124_000002_accounts::Migration),
+            Box::new(m20261124_000003_children::Migration),
+            Box::new(m20261124_000004_casework::Migration),
+            Box::new(m20261124_000005_imports::Migration),
+            Box::new(m20261124_000006_indexes_of_sealed::Migration),
+            Box::new(m20261124_000007_records::Migration),
+        ]
+    }
+}

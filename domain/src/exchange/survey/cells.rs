@@ -4,7 +4,8 @@ use super::choices::{self, Choice};
 use super::date::{DateValue, date};
 use super::parse::{RowParser, is_death};
 use super::problem::Fault;
-use super::row::IdentityNumber;
+use entity::IdentityNumber;
+
 use super::values::{agrees, free, is_nothing, is_tick, text, yes_no};
 use super::{Cell, Column, Field, PartialDate, Rule, Severity};
 
@@ -83,7 +84,7 @@ impl RowParser<'_> {
                         months
                             .into_iter()
                             .flatten()
-                            .find(|date| agrees(*date, number.birth_date))
+                            .find(|date| agrees(*date, number.birth_date()))
                     });
                     told.map(Some)
                         .ok_or_else(|| Rule::DateAmbiguous.with(year.to_string()))

@@ -1,9 +1,10 @@
 //! What the cells of a row say about each other.
 
 use chrono::{Months, NaiveDate};
+use entity::codes::{BodyState, Sex};
 
 use super::parse::RowParser;
-use super::row::{AwayParents, Body, Grandparent, Parent, Sex};
+use super::row::{AwayParents, Grandparent, Parent};
 use super::values::agrees;
 use super::{Field, PartialDate, Rule, SurveyRow};
 
@@ -23,14 +24,14 @@ fn age_reached(born: NaiveDate, years: u32, on: NaiveDate) -> bool {
 fn child(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let child = &row.child;
     if let (Some(number), Some(date)) = (&child.identity_number, child.birth_date) {
-        if !agrees(date, number.birth_date) {
+        if !agrees(date, number.birth_date()) {
             parser.fault(
                 Field::BirthDate,
-                Rule::BirthDateMismatch.with(number.birth_date.to_string()),
+                Rule::BirthDateMismatch.with(number.birth_date().to_string()),
             );
             return;
         }
-        if child.sex.is_some_and(|sex| sex != number.sex) {
+        if child.sex.is_some_and(|sex| sex != number.sex()) {
             parser.fault(Field::Sex, Rule::SexMismatch.into());
         }
     }
@@ -85,15 +86,15 @@ fn parents(parser: &mut RowParser<'_>, row: &SurveyRow) {
     for line in [father, mother] {
         let parent = line.parent;
         if let (Some(number), Some(date)) = (&parent.identity_number, parent.birth_date)
-            && !agrees(date, number.birth_date)
+            && !agrees(date, number.birth_date())
         {
-            let fault = Rule::BirthDateMismatch.with(number.birth_date.to_string());
+            let fault = Rule::BirthDateMismatch.with(number.birth_date().to_string());
             parser.fault(line.birth, fault);
         }
         if parent
             .identity_number
             .as_ref()
-            .is_some_and(|number| number.sex != line.sex)
+            .is_some_and(|number| number.sex() != line.sex)
         {
             parser.fault(line.identity, Rule::ParentSex.with(line.word));
         }
@@ -170,19 +171,19 @@ fn guardian(parser: &mut RowParser<'_>, row: &SurveyRow) {
     if row
         .child
         .birth_date
-        .is_some_and(|born| number.birth_date >= born.last_day())
+        .is_some_and(|born| number.birth_date() >= born.last_day())
     {
         let title = parser.title(Field::Name);
         parser.fault(Field::GuardianIdentity, Rule::NotOlder.with(title));
-    } else if !age_reached(number.birth_date, 18, parser.survey_date) {
+    } else if !age_reached(number.birth_date(), 18, parser.survey_date) {
         parser.fault(Field::GuardianIdentity, Rule::GuardianMinor.into());
     }
 }
 
 fn body(parser: &mut RowParser<'_>, row: &SurveyRow) {
     let child = &row.child;
-    let healthy = child.body.contains(&Body::Healthy);
-    let disabled = child.body.contains(&Body::Disabled);
+    let healthy = child.body.contains(&BodyState::Healthy);
+    let disabled = child.body.contains(&BodyState::Disabled);
     if healthy && child.body.len() > 1 {
         let title = parser.title(Field::Body);
         parser.fault(Field::Body, Rule::Contradiction.with(title));

@@ -1,9 +1,8 @@
 use super::problem::Fault;
-use super::row::{
-    AwayParents, Body, DisabilityClass, GuardianshipKind, Help, Income, ParentSide, Schooling,
-};
+use super::row::{AwayParents, Help, Income, ParentSide};
 use super::values::{is_nothing, is_tick, is_tick_mark, narrow};
 use super::{Disability, Rule};
+use entity::codes::{BodyState, DisabilityClass, GuardianshipQuality, Schooling};
 
 /// A choice of the form: what it means, its key in a mapping file, its label, other words for it.
 pub(super) struct Choice<T: 'static> {
@@ -21,27 +20,27 @@ macro_rules! choices {
     };
 }
 
-choices!(BODY: Body {
-    Body::Healthy, "healthy", "健康", "良好", "正常", "一般";
-    Body::Disabled, "disabled", "残疾", "残", "残障", "伤残";
-    Body::Ill, "ill", "患病", "疾病", "重病", "大病", "重大疾病", "生病", "重残重病";
+choices!(BODY: BodyState {
+    BodyState::Healthy, "healthy", "健康", "良好", "正常", "一般";
+    BodyState::Disabled, "disabled", "残疾", "残", "残障", "伤残";
+    BodyState::Ill, "ill", "患病", "疾病", "重病", "大病", "重大疾病", "生病", "重残重病";
 });
 choices!(SCHOOLING: Schooling {
-    Schooling::NotInKindergarten, "not_in_kindergarten", "未入园", "未上幼儿园", "未入幼儿园", "学龄前未入园", "散居", "学龄前";
+    Schooling::TooYoung, "not_in_kindergarten", "未入园", "未上幼儿园", "未入幼儿园", "学龄前未入园", "散居", "学龄前";
     Schooling::Kindergarten, "kindergarten", "幼儿园", "在园", "入园", "学前", "学前教育", "学前班";
     Schooling::Primary, "primary", "小学", "小学在读", "在读小学";
-    Schooling::JuniorSecondary, "junior_secondary", "初中", "中学", "初级中学", "初中在读";
+    Schooling::Junior, "junior_secondary", "初中", "中学", "初级中学", "初中在读";
     Schooling::Vocational, "vocational", "中职", "职高", "中专", "技校", "职业高中", "中等职业学校", "中职学校", "职业学校";
-    Schooling::SeniorSecondary, "senior_secondary", "高中", "普通高中", "高级中学", "普高";
+    Schooling::Senior, "senior_secondary", "高中", "普通高中", "高级中学", "普高";
     Schooling::DroppedOut, "dropped_out", "辍学", "失学", "失学辍学", "义务教育阶段辍学";
     Schooling::NotInSchool, "not_in_school", "不在学", "未就学", "未在学", "未上学", "不上学";
 });
-choices!(KIND: GuardianshipKind {
-    GuardianshipKind::Nobody, "nobody", "无人监护", "无监护", "无";
-    GuardianshipKind::ParentUnable, "parent_unable", "父母一方无监护能力", "父亲或母亲无监护能力", "父母无监护能力", "父或母无监护能力", "一方外出另一方无监护能力", "父母监护能力不足";
-    GuardianshipKind::EntrustedInsufficient, "entrusted_insufficient", "委托监护人监护能力不足", "受委托监护人监护能力不足", "被委托监护人监护能力不足", "受委托人监护能力不足", "监护能力不足", "监护较差", "较差", "差";
-    GuardianshipKind::Fair, "fair", "一般", "监护一般", "监护情况一般", "监护能力一般";
-    GuardianshipKind::Good, "good", "较好", "监护较好", "监护情况较好", "监护能力较好", "好", "良好";
+choices!(KIND: GuardianshipQuality {
+    GuardianshipQuality::Nobody, "nobody", "无人监护", "无监护", "无";
+    GuardianshipQuality::ParentUnable, "parent_unable", "父母一方无监护能力", "父亲或母亲无监护能力", "父母无监护能力", "父或母无监护能力", "一方外出另一方无监护能力", "父母监护能力不足";
+    GuardianshipQuality::EntrustedInsufficient, "entrusted_insufficient", "委托监护人监护能力不足", "受委托监护人监护能力不足", "被委托监护人监护能力不足", "受委托人监护能力不足", "监护能力不足", "监护较差", "较差", "差";
+    GuardianshipQuality::Fair, "fair", "一般", "监护一般", "监护情况一般", "监护能力一般";
+    GuardianshipQuality::Good, "good", "较好", "监护较好", "监护情况较好", "监护能力较好", "好", "良好";
 });
 choices!(INCOME: Income {
     Income::WorkAway, "work_away", "外出务工", "务工", "打工", "务工收入", "外出务工收入", "父母务工";
@@ -277,7 +276,7 @@ fn boxed(text: &str) -> Vec<String> {
 
 const CLASSES: &[(DisabilityClass, &[&str])] = &[
     (DisabilityClass::Multiple, &["多重"]),
-    (DisabilityClass::Vision, &["视力", "盲", "低视", "视障"]),
+    (DisabilityClass::Visual, &["视力", "盲", "低视", "视障"]),
     (DisabilityClass::Hearing, &["听力", "聋", "听障"]),
     (DisabilityClass::Speech, &["言语", "语言", "哑"]),
     (DisabilityClass::Physical, &["肢体", "肢残", "脑瘫"]),

@@ -41,8 +41,7 @@ pub use problem::{CellProblem, Rule, Severity, Words};
 pub use problem_file::ProblemFile;
 pub use read::{Item, Place, ReadRow, Settings, SkipReason, Skipped, Summary, read};
 pub use row::{
-    AwayParents, Body, Child, Disability, DisabilityClass, EntrustedGuardian, Grandparent,
-    Guardianship, GuardianshipKind, Help, IdentityNumber, Income, Parent, ParentSide, Schooling,
-    Sex, SurveyRow,
+    AwayParents, Child, Disability, EntrustedGuardian, Grandparent, Guardianship, Help, Income,
+    Parent, ParentSide, SurveyRow,
 };
 pub use source::{Cell, Limits, Row, RowStream, SheetSource, open};

@@ -1,12 +1,11 @@
 use chrono::NaiveDate;
+use entity::codes::{BodyState, Sex};
 
 use super::check::check;
 use super::choices::{self, AWAY, BODY, HELP, INCOME, KIND, SCHOOLING, SIDE, disability};
 use super::ethnic;
 use super::problem::Fault;
-use super::row::{
-    AwayParents, Body, EntrustedGuardian, Grandparent, Guardianship, Parent, ParentSide, Sex,
-};
+use super::row::{AwayParents, EntrustedGuardian, Grandparent, Guardianship, Parent, ParentSide};
 use super::values::{
     self, Death, agrees, identity, is_nothing, parent_name, phones, sex, text, yes_no,
 };
@@ -86,11 +85,11 @@ impl RowParser<'_> {
             // The number is the better witness of the day; a disagreement is reported by the checks.
             if child
                 .birth_date
-                .is_none_or(|date| date.exact().is_none() && agrees(date, number.birth_date))
+                .is_none_or(|date| date.exact().is_none() && agrees(date, number.birth_date()))
             {
-                child.birth_date = Some(number.birth_date.into());
+                child.birth_date = Some(number.birth_date().into());
             }
-            child.sex = child.sex.or(Some(number.sex));
+            child.sex = child.sex.or(Some(number.sex()));
         } else if child.birth_date.is_none()
             && !self.failed(Field::BirthDate)
             && !self.failed(Field::Identity)
@@ -106,7 +105,7 @@ impl RowParser<'_> {
             let Some(text) = text(cell)?.filter(|text| !is_nothing(text)) else {
                 return Ok(None);
             };
-            ethnic::code(&text)
+            ethnic::group(&text)
                 .map(Some)
                 .ok_or_else(|| Rule::EthnicGroupUnknown.into())
         });
@@ -119,7 +118,7 @@ impl RowParser<'_> {
             disability(&text(cell)?.unwrap_or_default(), grade.as_deref())
         });
         if child.disability.is_some() && child.body.is_empty() {
-            child.body = vec![Body::Disabled];
+            child.body = vec![BodyState::Disabled];
         }
         child.illness = self.free(Field::Illness);
         child.boarding = self.yes_no(Field::Boarding);
@@ -185,7 +184,7 @@ impl RowParser<'_> {
             birth_date: birth_date.or_else(|| {
                 identity_number
                     .as_ref()
-                    .map(|number| number.birth_date.into())
+                    .map(|number| number.birth_date().into())
             }),
             identity_number,
             workplace: self.free(fields.workplace).filter(|place| !is_death(place)),

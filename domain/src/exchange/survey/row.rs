@@ -1,58 +1,13 @@
-use chrono::NaiveDate;
+use entity::IdentityNumber;
+use entity::codes::{BodyState, DisabilityClass, EthnicGroup, GuardianshipQuality, Schooling, Sex};
 
 use super::PartialDate;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sex {
-    Male,
-    Female,
-}
-
-/// A citizen identity number whose check character and date hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdentityNumber {
-    pub text: String,
-    pub birth_date: NaiveDate,
-    pub sex: Sex,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    Healthy,
-    Disabled,
-    Ill,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DisabilityClass {
-    Vision,
-    Hearing,
-    Speech,
-    Physical,
-    Intellectual,
-    Mental,
-    Multiple,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disability {
     pub class: DisabilityClass,
     /// 1 to 4; absent when the sheet gives the class alone.
     pub grade: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schooling {
-    Kindergarten,
-    NotInKindergarten,
-    Primary,
-    JuniorSecondary,
-    SeniorSecondary,
-    Vocational,
-    /// Of compulsory school age.
-    DroppedOut,
-    /// From 14 to 16.
-    NotInSchool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,15 +21,6 @@ pub enum AwayParents {
     Both,
     /// One away and the other unable to guard; which of them is away, where the sheet says so.
     OneOtherUnable(Option<ParentSide>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GuardianshipKind {
-    Nobody,
-    ParentUnable,
-    EntrustedInsufficient,
-    Fair,
-    Good,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,14 +45,13 @@ pub enum Help {
 pub struct Child {
     pub name: String,
     pub sex: Option<Sex>,
-    /// GB/T 3304.
-    pub ethnic_group: Option<String>,
+    pub ethnic_group: Option<EthnicGroup>,
     pub birth_date: Option<PartialDate>,
     pub identity_number: Option<IdentityNumber>,
     pub registered: Option<bool>,
     pub household_place: Option<String>,
     pub residence: Option<String>,
-    pub body: Vec<Body>,
+    pub body: Vec<BodyState>,
     pub disability: Option<Disability>,
     pub illness: Option<String>,
     pub boarding: Option<bool>,
@@ -145,7 +90,7 @@ pub struct Guardianship {
     /// Whether another guardian is entrusted.
     pub entrusted: Option<bool>,
     pub guardian: Option<EntrustedGuardian>,
-    pub kind: Option<GuardianshipKind>,
+    pub kind: Option<GuardianshipQuality>,
 }
 
 /// One child as the sheet tells it.

@@ -1,5 +1,8 @@
+use entity::IdentityNumber;
+use entity::codes::Sex;
+use entity::value::identity_number::{IdentityNumberError, check_character};
+
 use super::problem::Fault;
-use super::row::{IdentityNumber, Sex};
 use super::{Cell, PartialDate, Rule};
 
 const LONGEST_NAME: usize = 50;
@@ -195,37 +198,13 @@ pub(super) fn identity(cell: &Cell) -> Result<Option<IdentityNumber>, Fault> {
     if length != 18 {
         return Err(Rule::IdentityLength.with(length.to_string()));
     }
-    if !text.ends_with(check_character(&text[..17])) {
-        return Err(Rule::IdentityCheck.into());
-    }
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(0);
-    let birth =
-        chrono::NaiveDate::from_ymd_opt(number(6..10) as i32, number(10..12), number(12..14));
-    let birth_date = birth
-        .filter(|_| number(6..10) >= 1850)
-        .ok_or(Rule::IdentityDate)?;
-    let sex = if number(16..17) % 2 == 1 {
-        Sex::Male
-    } else {
-        Sex::Female
-    };
-    Ok(Some(IdentityNumber {
-        text,
-        birth_date,
-        sex,
-    }))
-}
-
-/// GB 11643: weighted sum modulo 11.
-pub(super) fn check_character(seventeen: &str) -> char {
-    const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    const CHECK: [char; 11] = ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'];
-    let sum: u32 = seventeen
-        .bytes()
-        .zip(WEIGHTS)
-        .map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight)
-        .sum();
-    CHECK[(sum % 11) as usize]
+    IdentityNumber::parse(&text)
+        .map(Some)
+        .map_err(|error| match error {
+            IdentityNumberError::Shape => Rule::IdentityCharacter.into(),
+            IdentityNumberError::BirthDate => Rule::IdentityDate.into(),
+            IdentityNumberError::CheckCharacter(_) => Rule::IdentityCheck.into(),
+        })
 }
 
 pub(super) fn phones(cell: &Cell) -> Result<Vec<String>, Fault> {

@@ -136,7 +136,7 @@ fn ticks_stand_in_columns_of_their_own() {
         (row.income.as_slice(), row.child.body.as_slice()),
         (
             [Income::Farming, Income::Other].as_slice(),
-            [Body::Healthy].as_slice()
+            [BodyState::Healthy].as_slice()
         )
     );
     assert_eq!(found.codes(), ["CHOICE_SEVERAL", "YES_NO_UNKNOWN"]);

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use entity::codes::{BodyState, DisabilityClass, GuardianshipQuality, Schooling, Sex};
 use rust_xlsxwriter::Workbook;
 
 use super::*;
@@ -27,7 +28,10 @@ fn day(year: i32, month: u32, day: u32) -> NaiveDate {
 
 /// An identity number under a prefix that is nobody's.
 fn number(body: &str) -> String {
-    format!("{body}{}", super::values::check_character(body))
+    format!(
+        "{body}{}",
+        entity::value::identity_number::check_character(body)
+    )
 }
 
 /// A workbook of text cells; blanks stay empty.

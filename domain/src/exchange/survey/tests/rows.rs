@@ -173,7 +173,7 @@ fn the_dead_and_the_disabled() {
             .1
             .child
             .body,
-        [Body::Disabled]
+        [BodyState::Disabled]
     );
 }
 

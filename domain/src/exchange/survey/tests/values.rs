@@ -1,3 +1,4 @@
+use entity::CodedEnum;
 use proptest::prelude::*;
 
 use super::super::choices::{BODY, HELP, INCOME, SCHOOLING, disability, several, single};
@@ -38,7 +39,7 @@ fn gb_11643_accepts_the_number_in_every_disguise() {
     ] {
         let found = identity(&cell(&disguise)).unwrap().unwrap();
         assert_eq!(
-            (found.text.as_str(), found.birth_date, found.sex),
+            (found.as_str(), found.birth_date(), found.sex()),
             (plain.as_str(), day(2008, 3, 15), Sex::Male),
             "{disguise}"
         );
@@ -138,7 +139,11 @@ fn choices_are_read_however_they_are_marked() {
         "□健康 □√残疾",
         "( )健康 (√)残疾",
     ] {
-        assert_eq!(several(BODY, text).unwrap(), [Body::Disabled], "{text}");
+        assert_eq!(
+            several(BODY, text).unwrap(),
+            [BodyState::Disabled],
+            "{text}"
+        );
     }
     for text in [
         "低保、医疗救助",
@@ -166,11 +171,11 @@ fn choices_are_read_however_they_are_marked() {
     assert_eq!(rule(several(BODY, "高兴")), Rule::ChoiceUnknown);
     assert_eq!(
         single(super::super::choices::KIND, "无").unwrap(),
-        Some(GuardianshipKind::Nobody)
+        Some(GuardianshipQuality::Nobody)
     );
     assert_eq!(
         single(super::super::choices::KIND, "一般").unwrap(),
-        Some(GuardianshipKind::Fair)
+        Some(GuardianshipQuality::Fair)
     );
 }
 
@@ -205,7 +210,7 @@ fn disability_has_a_class_and_a_grade_that_fit() {
     assert_eq!(
         disability("视力", Some("一")).unwrap(),
         Some(Disability {
-            class: DisabilityClass::Vision,
+            class: DisabilityClass::Visual,
             grade: Some(1)
         })
     );
@@ -227,10 +232,14 @@ fn gb_t_3304_knows_56_groups() {
         ("基诺族", "56"),
         ("其他", "97"),
     ] {
-        assert_eq!(ethnic::code(name).as_deref(), Some(code), "{name}");
+        assert_eq!(
+            ethnic::group(name).and_then(|group| group.coded().national_code),
+            Some(code),
+            "{name}"
+        );
     }
-    assert_eq!(ethnic::code("中国"), None);
-    assert_eq!(ethnic::code("57"), None);
+    assert_eq!(ethnic::group("中国"), None);
+    assert_eq!(ethnic::group("57"), None);
 }
 
 #[test]

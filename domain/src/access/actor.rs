@@ -1,0 +1,50 @@
+//! The one who asks, with the grants in force.
+
+use super::lens::Lens;
+use entity::codes::Category;
+use std::sync::Arc;
+use uuid::Uuid;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Language {
+    #[default]
+    Chinese,
+    English,
+}
+
+impl Language {
+    pub fn choose<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Language::Chinese => zh,
+            Language::English => en,
+        }
+    }
+}
+
+/// A grant in force: its role and the codes its division stands for today.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub id: Uuid,
+    pub role: String,
+    pub division: i64,
+    /// Ranges of codes: the subtree, and the subtrees of divisions that were renamed or merged into it.
+    pub ranges: Vec<(i64, i64)>,
+    pub organisation: Option<Uuid>,
+    pub category: Option<Category>,
+    pub purpose: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub account: Uuid,
+    pub username: String,
+    pub display_name: String,
+    pub division: i64,
+    pub organisation: Option<Uuid>,
+    pub language: Language,
+    pub request_id: String,
+    pub purpose: String,
+    pub legal_basis: String,
+    pub grants: Arc<Vec<Grant>>,
+    pub lens: Arc<Lens>,
+}

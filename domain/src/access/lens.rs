@@ -1,0 +1,132 @@
+//! What an actor's grants let through for the stated purpose: views, each a set of rows with a decision for each class.
+
+use super::actor::Grant;
+use super::policy::{Basis, Decision, Decisions, Policy};
+use entity::DataClass;
+use entity::codes::Category;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
+
+#[derive(Debug)]
+pub struct View {
+    pub role: String,
+    pub rows: BTreeSet<Basis>,
+    pub ranges: Vec<(i64, i64)>,
+    pub organisation: Option<Uuid>,
+    pub category: Option<Category>,
+    pub account: Uuid,
+    pub decisions: Decisions,
+    pub write: BTreeSet<DataClass>,
+    pub actions: Arc<BTreeSet<String>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Lens {
+    pub views: Vec<View>,
+    pub actions: BTreeSet<String>,
+    /// Cells of statistics below this are withheld.
+    pub suppress_below: u32,
+    /// Where statistics may be read.
+    pub statistics: Vec<(i64, i64)>,
+}
+
+/// What a viewer may do with one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowAccess {
+    pub decisions: Decisions,
+    pub write: BTreeSet<DataClass>,
+    pub actions: BTreeSet<String>,
+}
+
+impl RowAccess {
+    pub fn public() -> RowAccess {
+        RowAccess { decisions: Decisions::PUBLIC, write: BTreeSet::new(), actions: BTreeSet::new() }
+    }
+    pub fn join(&mut self, view: &View) {
+        self.decisions.join(&view.decisions);
+        self.write.extend(view.write.iter().copied());
+        self.actions.extend(view.actions.iter().cloned());
+    }
+    pub fn join_row(&mut self, other: &RowAccess) {
+        self.decisions.join(&other.decisions);
+        self.write.extend(other.write.iter().copied());
+        self.actions.extend(other.actions.iter().cloned());
+    }
+}
+
+/// What decides whether a view reaches a child.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ChildKeys {
+    pub household: Option<i64>,
+    pub residence: Option<i64>,
+    pub accepting: i64,
+    pub school: Option<Uuid>,
+    pub institution: Option<Uuid>,
+    pub director: Option<Uuid>,
+    pub category: Option<Category>,
+}
+
+impl View {
+    pub fn in_ranges(&self, code: i64) -> bool {
+        self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&code))
+    }
+
+    pub fn reaches(&self, child: &ChildKeys) -> bool {
+        if self.category.is_some() && self.category != child.category {
+            return false;
+        }
+        self.rows.iter().any(|basis| match basis {
+            Basis::Household => child.household.is_some_and(|code| self.in_ranges(code)),
+            Basis::Residence => child.residence.is_some_and(|code| self.in_ranges(code)),
+            Basis::Accepting => self.in_ranges(child.accepting),
+            Basis::Organisation => self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation),
+            Basis::Caseload => child.director == Some(self.account),
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => false,
+        })
+    }
+}
+
+impl Lens {
+    /// Compiles grants for one purpose; a grant given for another purpose counts for nothing.
+    pub fn new(policy: &Policy, account: Uuid, grants: &[Grant], purpose: &str) -> Lens {
+        let mut lens = Lens { suppress_below: u32::MAX, ..Lens::default() };
+        for grant in grants.iter().filter(|g| g.purpose == purpose) {
+            let Some(role) = policy.role(&grant.role) else { continue };
+            let actions = Arc::new(role.actions.clone());
+            lens.actions.extend(role.actions.iter().cloned());
+            if role.actions.contains("readStatistics") {
+                lens.statistics.extend(&grant.ranges);
+                lens.suppress_below = lens.suppress_below.min(role.suppress_below);
+            }
+            for see in role.see.iter().filter(|s| s.purposes.contains(purpose)) {
+                lens.views.push(View {
+                    role: role.name.clone(),
+                    rows: see.rows.clone(),
+                    ranges: grant.ranges.clone(),
+                    organisation: grant.organisation,
+                    category: grant.category,
+                    account,
+                    decisions: see.decisions,
+                    write: see.write.clone(),
+                    actions: actions.clone(),
+                });
+            }
+        }
+        lens
+    }
+
+    /// What this viewer may do with a child; None: for this viewer it does not exist.
+    pub fn child(&self, keys: &ChildKeys) -> Option<RowAccess> {
+        let mut access: Option<RowAccess> = None;
+        for view in self.views.iter().filter(|v| v.reaches(keys)) {
+            access.get_or_insert_with(RowAccess::public).join(view);
+        }
+        access
+    }
+
+    /// The best decision any view takes for a class: what `Deny` here names is never read.
+    pub fn best(&self, class: DataClass) -> Decision {
+        self.views.iter().map(|v| v.decisions.of(class)).max().unwrap_or(Decision::Deny).max(Decisions::PUBLIC.of(class))
+    }
+}

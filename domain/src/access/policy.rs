@@ -1,0 +1,223 @@
+//! The policy: read once from `policy.toml`, checked as a whole.
+
+use entity::DataClass;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happens to a field of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    Deny,
+    Mask,
+    Show,
+}
+
+/// One decision for each class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decisions([Decision; DataClass::COUNT]);
+
+impl Decisions {
+    /// Nothing but what everyone who is signed in may see.
+    pub const PUBLIC: Decisions = {
+        let mut all = [Decision::Deny; DataClass::COUNT];
+        all[DataClass::Public as usize] = Decision::Show;
+        Decisions(all)
+    };
+    pub fn of(&self, class: DataClass) -> Decision {
+        self.0[class as usize]
+    }
+    pub fn join(&mut self, other: &Decisions) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = (*mine).max(theirs);
+        }
+    }
+}
+
+/// By which road an entry reaches rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    Household,
+    Residence,
+    Accepting,
+    Organisation,
+    Caseload,
+    Accounts,
+    OwnAccount,
+    Imports,
+    OwnImports,
+    Audit,
+}
+
+#[derive(Debug)]
+pub struct See {
+    pub purposes: BTreeSet<String>,
+    pub rows: BTreeSet<Basis>,
+    pub decisions: Decisions,
+    pub write: BTreeSet<DataClass>,
+}
+
+#[derive(Debug)]
+pub struct Role {
+    pub name: String,
+    pub zh: String,
+    pub en: String,
+    pub actions: BTreeSet<String>,
+    /// Cells of statistics below this are withheld.
+    pub suppress_below: u32,
+    pub see: Vec<See>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Purpose {
+    pub zh: String,
+    pub en: String,
+    pub legal_basis: String,
+}
+
+#[derive(Debug)]
+pub struct Policy {
+    pub purposes: BTreeMap<String, Purpose>,
+    pub roles: Vec<Role>,
+}
+
+/// Every action that the policy can grant; mutations bear the same names.
+pub const ACTIONS: &[&str] = &[
+    "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
+    "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
+    "reopenFile", "importSurvey", "readStatistics",
+];
+
+#[derive(Debug, thiserror::Error)]
+#[error("the access policy is not usable: {0}")]
+pub struct PolicyError(String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    purposes: BTreeMap<String, Purpose>,
+    role: Vec<RoleText>,
+}
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleText {
+    name: String,
+    zh: String,
+    en: String,
+    actions: BTreeSet<String>,
+    #[serde(default = "most_careful")]
+    suppress_below: u32,
+    #[serde(default)]
+    see: Vec<SeeText>,
+}
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeeText {
+    purposes: BTreeSet<String>,
+    rows: BTreeSet<Basis>,
+    #[serde(default)]
+    show: BTreeSet<String>,
+    #[serde(default)]
+    mask: BTreeSet<String>,
+    #[serde(default)]
+    write: BTreeSet<String>,
+}
+fn most_careful() -> u32 {
+    10
+}
+
+impl Policy {
+    /// The policy that ships with the product.
+    pub fn shipped() -> Result<Policy, PolicyError> {
+        Policy::parse(include_str!("policy.toml"))
+    }
+
+    pub fn parse(text: &str) -> Result<Policy, PolicyError> {
+        let file: File = toml::from_str(text).map_err(|e| PolicyError(e.to_string()))?;
+        let mut names = BTreeSet::new();
+        let mut roles = Vec::new();
+        for role in file.role {
+            let wrong = |what: String| PolicyError(format!("role {}: {what}", role.name));
+            if !names.insert(role.name.clone()) {
+                return Err(wrong("is named twice".into()));
+            }
+            if let Some(unknown) = role.actions.iter().find(|a| !ACTIONS.contains(&a.as_str())) {
+                return Err(wrong(format!("unknown action {unknown}")));
+            }
+            let mut see = Vec::new();
+            for entry in &role.see {
+                if let Some(unknown) = entry.purposes.iter().find(|p| !file.purposes.contains_key(*p)) {
+                    return Err(wrong(format!("unknown purpose {unknown}")));
+                }
+                let classes = |set: &BTreeSet<String>| -> Result<BTreeSet<DataClass>, PolicyError> {
+                    set.iter().map(|c| DataClass::parse(c).ok_or_else(|| wrong(format!("unknown class {c}")))).collect()
+                };
+                let (show, mask, write) = (classes(&entry.show)?, classes(&entry.mask)?, classes(&entry.write)?);
+                if let Some(both) = show.intersection(&mask).next() {
+                    return Err(wrong(format!("class {} is both shown and masked", both.name())));
+                }
+                let mut decisions = Decisions::PUBLIC;
+                for class in &mask {
+                    decisions.0[*class as usize] = Decision::Mask;
+                }
+                for class in &show {
+                    decisions.0[*class as usize] = Decision::Show;
+                }
+                see.push(See { purposes: entry.purposes.clone(), rows: entry.rows.clone(), decisions, write });
+            }
+            let RoleText { name, zh, en, actions, suppress_below, .. } = role;
+            roles.push(Role { name, zh, en, actions, suppress_below, see });
+        }
+        Ok(Policy { purposes: file.purposes, roles })
+    }
+
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.iter().find(|r| r.name == name)
+    }
+
+    pub fn legal_basis(&self, purpose: &str) -> &str {
+        self.purposes.get(purpose).map_or("", |p| p.legal_basis.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_policy_is_sound() {
+        let policy = Policy::shipped().expect("sound");
+        let county = policy.role("county-officer").expect("there");
+        assert_eq!(county.see[0].decisions.of(DataClass::Health), Decision::Show);
+        assert_eq!(county.see[1].decisions.of(DataClass::Contact), Decision::Mask);
+        assert_eq!(county.see[1].decisions.of(DataClass::Health), Decision::Deny);
+    }
+
+    #[test]
+    fn no_administrator_reads_case_content() {
+        use DataClass::{Benefit, Casework, Classification, Contact, Education, Family, Health, Identity, Money, Protection, Sealed};
+        let policy = Policy::shipped().expect("sound");
+        for name in ["system-administrator", "security-administrator", "auditor"] {
+            for see in &policy.role(name).expect("there").see {
+                for class in [Benefit, Casework, Classification, Contact, Education, Family, Health, Identity, Money, Protection, Sealed] {
+                    assert_eq!(see.decisions.of(class), Decision::Deny, "{name} {}", class.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_with_a_mistake_is_refused() {
+        let shipped = include_str!("policy.toml");
+        for (right, wrong, says) in [
+            ("\"registerChild\", ", "\"registerAdult\", ", "unknown action"),
+            ("purposes = [\"care\"]", "purposes = [\"fun\"]", "unknown purpose"),
+            ("\"protection\", \"benefit\"]", "\"secrets\"]", "unknown class"),
+            ("mask = [\"contact\"]", "mask = [\"registry\"]", "both shown and masked"),
+            ("name = \"auditor\"", "name = \"village-director\"", "named twice"),
+        ] {
+            let error = Policy::parse(&shipped.replace(right, wrong)).expect_err(says).to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The rows in reach, as SQL. The only way to a `Scope` is through a lens.
+
+use super::lens::{ChildKeys, Lens, View};
+use super::policy::{Basis, Decision};
+use entity::codes::Category;
+use entity::{CodedEnum, DataClass};
+use sea_orm::sea_query::{Alias, Cond, Condition, Expr, ExprTrait, IntoIden};
+
+/// A condition that a viewer's reads cannot do without.
+pub struct Scope(Condition);
+
+impl Scope {
+    pub(crate) fn condition(&self) -> Condition {
+        self.0.clone()
+    }
+    /// No row at all.
+    pub(crate) fn nothing() -> Scope {
+        Scope(Cond::any().add(Expr::val(1).eq(0)))
+    }
+    /// Reference data.
+    pub(crate) fn reference() -> Scope {
+        Scope(Cond::all())
+    }
+}
+
+/// The columns of `child` that `ChildKeys` is made of.
+pub const CHILD_KEYS: [&str; 7] =
+    ["household_division", "residence_division", "accepting_division", "school_id", "institution_id", "director_id", "main_category"];
+
+fn column(alias: &'static str, name: &'static str) -> Expr {
+    Expr::col((Alias::new(alias).into_iden(), Alias::new(name).into_iden()))
+}
+
+fn within(column: &dyn Fn() -> Expr, view: &View) -> Condition {
+    view.ranges.iter().fold(Cond::any(), |any, (low, high)| any.add(column().between(*low, *high)))
+}
+
+fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
+    let mut roads = Cond::any();
+    let mut some = false;
+    for basis in &view.rows {
+        let road = match basis {
+            Basis::Household => within(&|| column(alias, "household_division"), view),
+            Basis::Residence => within(&|| column(alias, "residence_division"), view),
+            Basis::Accepting => within(&|| column(alias, "accepting_division"), view),
+            Basis::Organisation => match view.organisation {
+                Some(id) => Cond::any().add(column(alias, "school_id").eq(id)).add(column(alias, "institution_id").eq(id)),
+                None => continue,
+            },
+            Basis::Caseload => Cond::all().add(column(alias, "director_id").eq(view.account)),
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => continue,
+        };
+        roads = roads.add(road);
+        some = true;
+    }
+    some.then(|| match view.category {
+        Some(category) => Cond::all().add(roads).add(column(alias, "main_category").eq(category.name())),
+        None => Cond::all().add(roads),
+    })
+}
+
+impl Lens {
+    /// Children in reach, by views that show every class in `needs` (those a filter or an order looks at).
+    pub fn children(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
+        self.any_view(|view| if shows(view, needs) { child_view(alias, view) } else { None })
+    }
+
+    pub fn accounts(&self, alias: &'static str) -> Scope {
+        self.any_view(|view| {
+            let mut roads = Cond::any();
+            if view.rows.contains(&Basis::Accounts) {
+                roads = roads.add(within(&|| column(alias, "division"), view));
+            }
+            if view.rows.contains(&Basis::OwnAccount) {
+                roads = roads.add(column(alias, "id").eq(view.account));
+            }
+            (!roads.is_empty()).then_some(roads)
+        })
+    }
+
+    pub fn imports(&self, alias: &'static str) -> Scope {
+        self.any_view(|view| {
+            let mut roads = Cond::any();
+            if view.rows.contains(&Basis::Imports) {
+                roads = roads.add(within(&|| column(alias, "division"), view));
+            }
+            if view.rows.contains(&Basis::OwnImports) {
+                roads = roads.add(column(alias, "account_id").eq(view.account));
+            }
+            (!roads.is_empty()).then_some(roads)
+        })
+    }
+
+    pub fn audit(&self) -> Scope {
+        if self.views.iter().any(|v| v.rows.contains(&Basis::Audit)) { Scope(Cond::all()) } else { Scope::nothing() }
+    }
+
+    fn any_view(&self, condition: impl Fn(&View) -> Option<Condition>) -> Scope {
+        let mut any = Cond::any();
+        for view in &self.views {
+            if let Some(one) = condition(view) {
+                any = any.add(one);
+            }
+        }
+        if any.is_empty() { Scope::nothing() } else { Scope(any) }
+    }
+}
+
+/// Whether a view shows (not merely masks) every one of the classes.
+pub fn shows(view: &View, needs: &[DataClass]) -> bool {
+    needs.iter().all(|class| view.decisions.of(*class) == Decision::Show)
+}
+
+impl ChildKeys {
+    pub fn category_from(text: Option<String>) -> Option<Category> {
+        text.and_then(|name| Category::from_name(&name))
+    }
+}

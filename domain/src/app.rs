@@ -1,0 +1,111 @@
+//! Everything a use case needs, opened once.
+
+use crate::access::{Actor, Policy};
+use crate::audit::AuditWriter;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::read::Reader;
+use crate::sealing::Keyring;
+use crate::signin::Accounts;
+use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+pub struct DomainOptions {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub database_url: String,
+    /// Holds `keys/` and `uploads/`.
+    pub data: PathBuf,
+    /// `demo`, `development` or `production`.
+    pub profile: &'static str,
+    pub max_connections: u32,
+    pub migrate: bool,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the data folder cannot be used: {0}")]
+    Data(#[from] std::io::Error),
+    #[error(transparent)]
+    Policy(#[from] crate::access::policy::PolicyError),
+    #[error("{0}")]
+    Other(#[from] crate::error::Error),
+}
+
+#[derive(Clone)]
+pub struct Domain(Arc<Inner>);
+
+pub struct Inner {
+    pub db: Db,
+    pub keys: Keyring,
+    pub policy: Policy,
+    pub clock: Arc<dyn Clock>,
+    pub audit: AuditWriter,
+    pub accounts: Accounts,
+    pub data: PathBuf,
+    pub profile: &'static str,
+    changes: broadcast::Sender<Change>,
+}
+
+impl std::ops::Deref for Domain {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Domain {
+    pub async fn open(options: DomainOptions) -> std::result::Result<Domain, StartError> {
+        let policy = Policy::shipped()?;
+        std::fs::create_dir_all(options.data.join("keys"))?;
+        std::fs::create_dir_all(options.data.join("uploads"))?;
+        let keys = Keyring::open_or_create(&options.data.join("keys/sealing.key"), options.clock.as_ref())?;
+        let db = Db::open(&OpenOptions {
+            url: options.database_url,
+            max_connections: options.max_connections,
+            key_check: keys.check_value(),
+            migrate: options.migrate,
+            profile: options.profile,
+        })
+        .await?;
+        let audit = AuditWriter::start(db.clone());
+        let (changes, _) = broadcast::channel(1024);
+        let accounts = Accounts::default();
+        Ok(Domain(Arc::new(Inner {
+            db,
+            keys,
+            policy,
+            clock: options.clock,
+            audit,
+            accounts,
+            data: options.data,
+            profile: options.profile,
+            changes,
+        })))
+    }
+
+    /// Reads as this viewer.
+    pub fn reader<'a>(&'a self, actor: &'a Actor) -> Reader<'a> {
+        Reader { db: &self.db, keys: &self.keys, actor, clock: self.clock.as_ref() }
+    }
+
+    /// Commits a write and tells those who listen.
+    pub(crate) async fn commit(&self, tx: Tx, actor: &Actor, action: &str) -> Result<()> {
+        let mut new_id = || -> Uuid { self.clock.id() };
+        for change in tx.commit(actor, action, self.clock.now(), &mut new_id).await? {
+            // Nobody listening is no error.
+            let _ = self.changes.send(change);
+        }
+        Ok(())
+    }
+
+    /// Changes as they are committed by this process.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}

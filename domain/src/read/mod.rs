@@ -1,0 +1,15 @@
+//! The read seam: a root field says what its selection wants, and gets it whole, scoped and decided.
+
+mod access;
+mod cursor;
+mod load;
+pub mod links;
+mod nested;
+mod record;
+mod want;
+
+pub use cursor::{Cursor, PageArgs};
+pub use links::{Link, Road};
+pub use load::{ListQuery, Reader};
+pub use record::{Page, Record, Related};
+pub use want::{LinkWant, Want};

@@ -1,0 +1,200 @@
+//! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
+
+use crate::access::{Actor, Grant, Language, Lens};
+use crate::app::Domain;
+use crate::error::{Error, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::codes::{AccountState, Category, DivisionChangeKind};
+use entity::{CodedEnum, DivisionCode};
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use uuid::Uuid;
+
+/// What the request says beside the token.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    pub language: Language,
+    pub request_id: String,
+    /// The purpose stated in `X-Purpose`; otherwise that of the first grant.
+    pub purpose: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// No such account, or one that is not active.
+    #[error("the token names no active account")]
+    Unknown,
+    #[error("no grant of yours is for that purpose")]
+    Purpose { granted: Vec<String> },
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+/// How long an account and its grants are remembered.
+const REMEMBERED: TimeDelta = TimeDelta::seconds(2);
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Accounts lately seen.
+#[derive(Default)]
+pub struct Accounts(Mutex<HashMap<Uuid, (DateTime<Utc>, Arc<Account>)>>);
+
+#[derive(Debug)]
+struct Account {
+    id: Uuid,
+    username: String,
+    display_name: String,
+    division: i64,
+    organisation: Option<Uuid>,
+    grants: Arc<Vec<Grant>>,
+}
+
+impl Accounts {
+    fn get(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<Account>> {
+        let map = self.0.lock().ok()?;
+        map.get(&id).filter(|(at, _)| now - at < REMEMBERED).map(|(_, account)| account.clone())
+    }
+    fn put(&self, account: Arc<Account>, now: DateTime<Utc>) {
+        if let Ok(mut map) = self.0.lock() {
+            if map.len() >= MOST_REMEMBERED {
+                map.clear();
+            }
+            map.insert(account.id, (now, account));
+        }
+    }
+    /// Forgets everything, after accounts or grants were changed here.
+    pub fn forget(&self) {
+        if let Ok(mut map) = self.0.lock() {
+            map.clear();
+        }
+    }
+}
+
+impl Domain {
+    /// The actor a token's subject stands for.
+    pub async fn sign_in(&self, subject: &str, asking: Asking) -> std::result::Result<Actor, SignInError> {
+        let id = Uuid::try_parse(subject).map_err(|_| SignInError::Unknown)?;
+        let now = self.clock.now();
+        let account = match self.accounts.get(id, now) {
+            Some(account) => account,
+            None => {
+                let account = Arc::new(self.account(id, now).await?.ok_or(SignInError::Unknown)?);
+                self.accounts.put(account.clone(), now);
+                account
+            }
+        };
+        self.actor(&account, asking)
+    }
+
+    /// The actor of an account named on the command line.
+    pub async fn act_as(&self, username: &str, asking: Asking) -> std::result::Result<Actor, SignInError> {
+        let select = Query::select().column("id").from("account").and_where(Expr::col("username").eq(username)).to_owned();
+        let row = self.db.one(&select).await?.ok_or(SignInError::Unknown)?;
+        let id: Uuid = row.try_get_by_index(0).map_err(Error::from)?;
+        self.sign_in(&id.to_string(), asking).await
+    }
+
+    fn actor(&self, account: &Account, asking: Asking) -> std::result::Result<Actor, SignInError> {
+        let granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
+        let purpose = match &asking.purpose {
+            Some(purpose) if granted.contains(purpose.as_str()) => purpose.clone(),
+            Some(_) => return Err(SignInError::Purpose { granted: granted.into_iter().map(str::to_owned).collect() }),
+            None => account.grants.first().map(|g| g.purpose.clone()).unwrap_or_default(),
+        };
+        let lens = Lens::new(&self.policy, account.id, &account.grants, &purpose);
+        Ok(Actor {
+            account: account.id,
+            username: account.username.clone(),
+            display_name: account.display_name.clone(),
+            division: account.division,
+            organisation: account.organisation,
+            language: asking.language,
+            request_id: asking.request_id,
+            legal_basis: self.policy.legal_basis(&purpose).to_owned(),
+            purpose,
+            grants: account.grants.clone(),
+            lens: Arc::new(lens),
+        })
+    }
+
+    async fn account(&self, id: Uuid, now: DateTime<Utc>) -> Result<Option<Account>> {
+        let mut select = Query::select();
+        for name in ["username", "display_name", "division", "organisation_id", "state"] {
+            select.column((Alias::new("a"), Alias::new(name)));
+        }
+        for name in ["id", "role", "division", "organisation_id", "category", "purpose"] {
+            select.column((Alias::new("g"), Alias::new(name)));
+        }
+        let g = |name: &'static str| Expr::col((Alias::new("g"), Alias::new(name)));
+        let in_force = Condition::all()
+            .add(g("account_id").equals((Alias::new("a"), Alias::new("id"))))
+            .add(g("valid_from").lte(now))
+            .add(Condition::any().add(g("valid_to").is_null()).add(g("valid_to").gt(now)));
+        select
+            .from_as(Alias::new("account"), Alias::new("a"))
+            .join_as(sea_orm::JoinType::LeftJoin, Alias::new("access_grant"), Alias::new("g"), in_force)
+            .and_where(Expr::col((Alias::new("a"), Alias::new("id"))).eq(id))
+            .order_by((Alias::new("g"), Alias::new("id")), sea_orm::Order::Asc);
+        let rows = self.db.all(&select).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        if first.try_get_by_index::<String>(4)? != AccountState::Active.name() {
+            return Ok(None);
+        }
+        let mut grants = Vec::new();
+        for row in &rows {
+            let Some(id) = row.try_get_by_index::<Option<Uuid>>(5)? else { continue };
+            let division: i64 = row.try_get_by_index(7)?;
+            grants.push(Grant {
+                id,
+                role: row.try_get_by_index(6)?,
+                division,
+                ranges: self.ranges(division).await?,
+                organisation: row.try_get_by_index(8)?,
+                category: row.try_get_by_index::<Option<String>>(9)?.and_then(|c| Category::from_name(&c)),
+                purpose: row.try_get_by_index(10)?,
+            });
+        }
+        Ok(Some(Account {
+            id,
+            username: first.try_get_by_index(0)?,
+            display_name: first.try_get_by_index(1)?,
+            division: first.try_get_by_index(2)?,
+            organisation: first.try_get_by_index(3)?,
+            grants: Arc::new(grants),
+        }))
+    }
+
+    /// The codes a division stands for: its subtree, what was renamed, recoded or merged into it, and, where it ended
+    /// itself by a new code for the same place, that successor. A merge never widens the grant of what was merged.
+    async fn ranges(&self, code: i64) -> Result<Vec<(i64, i64)>> {
+        let select = Query::select().columns(["from_code", "to_code", "kind"]).from("division_change").to_owned();
+        let mut changes = Vec::new();
+        for row in self.db.all(&select).await? {
+            let kind: String = row.try_get_by_index(2)?;
+            changes.push((row.try_get_by_index::<i64>(0)?, row.try_get_by_index::<i64>(1)?, DivisionChangeKind::from_name(&kind)));
+        }
+        let range = |code: i64| DivisionCode::new(code).map(DivisionCode::range);
+        let mut ranges: Vec<(i64, i64)> = range(code).into_iter().collect();
+        let mut at = 0;
+        while at < ranges.len() {
+            let (low, high) = ranges[at];
+            for (from, to, kind) in &changes {
+                let mut add = |code: i64| {
+                    if let Some(more) = range(code)
+                        && !ranges.iter().any(|(l, h)| *l <= more.0 && more.1 <= *h)
+                    {
+                        ranges.push(more);
+                    }
+                };
+                if (low..=high).contains(to) {
+                    add(*from);
+                }
+                if (low..=high).contains(from) && *kind == Some(DivisionChangeKind::Recoded) {
+                    add(*to);
+                }
+            }
+            at += 1;
+        }
+        Ok(ranges)
+    }
+}

@@ -1,0 +1,149 @@
+//! Opening a database: which one, whose, and in which state.
+
+use super::Db;
+use migration::MigratorTrait;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use std::time::Duration;
+
+pub struct OpenOptions {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub url: String,
+    pub max_connections: u32,
+    /// Written into an empty database and expected in any other; tells keys that do not fit.
+    pub key_check: String,
+    pub migrate: bool,
+    /// `demo` marks the database; a production server refuses one so marked.
+    pub profile: &'static str,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot open the database: {0}")]
+    Cannot(#[from] DbErr),
+    #[error("this database is not one of child-welfare ({0}); name an empty one, or the right one, with --database or --data")]
+    NotOurs(String),
+    #[error("this database was written with another sealing key; put back the key file it was made with (keys/sealing.key in the data folder)")]
+    OtherKey,
+    #[error("the schema is not up to date: {0} migration(s) are missing; run `child-welfare migrate`")]
+    NotMigrated(usize),
+    #[error("this database was made by the {0} profile; production never runs on it")]
+    DemoDatabase(String),
+}
+
+const OWNER: &str = "child-welfare";
+/// SQLite's application id of our files, "CWel".
+const APPLICATION_ID: i64 = 0x4357_656c;
+
+async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(max)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_timeout(Duration::from_secs(5))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+    options.map_sqlx_sqlite_opts(move |o| {
+        o.create_if_missing(write)
+            .pragma("journal_mode", "WAL")
+            .pragma("synchronous", "FULL")
+            .pragma("foreign_keys", "ON")
+            .pragma("cache_size", "-16384")
+            .pragma("temp_store", "MEMORY")
+            .pragma("secure_delete", "ON")
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(256)
+    });
+    options.map_sqlx_postgres_opts(|o| o.application_name(OWNER).statement_cache_capacity(256));
+    Database::connect(options).await
+}
+
+impl Db {
+    pub async fn open(options: &OpenOptions) -> Result<Db, OpenError> {
+        let sqlite = options.url.starts_with("sqlite:");
+        let db = if sqlite {
+            let write = connect(&options.url, 1, true).await.map_err(not_a_database)?;
+            let read = connect(&options.url, options.max_connections.clamp(2, 16), false).await?;
+            Db { read, write }
+        } else {
+            let pool = connect(&options.url, options.max_connections, true).await?;
+            Db { read: pool.clone(), write: pool }
+        };
+        db.check_owner(sqlite).await?;
+        let pending = migration::Migrator::get_pending_migrations(&db.write).await?.len();
+        if pending > 0 {
+            if !options.migrate {
+                return Err(OpenError::NotMigrated(pending));
+            }
+            migration::Migrator::up(&db.write, None).await?;
+        }
+        if sqlite {
+            db.write.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
+        }
+        db.check_mark("key_check", &options.key_check, |_| OpenError::OtherKey).await?;
+        let made_by = db.mark("profile", options.profile).await?;
+        if options.profile == "production" && made_by != "production" {
+            return Err(OpenError::DemoDatabase(made_by));
+        }
+        Ok(db)
+    }
+
+    /// Nothing is written to a database that holds tables of somebody else.
+    async fn check_owner(&self, sqlite: bool) -> Result<(), OpenError> {
+        let tables: Vec<String> = self
+            .strings(if sqlite {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            } else {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+            })
+            .await?;
+        if tables.is_empty() {
+            return Ok(());
+        }
+        if sqlite {
+            let row = self.write.query_one_raw(Statement::from_string(self.write.get_database_backend(), "PRAGMA application_id")).await?;
+            let id = row.map_or(Ok(0), |r| r.try_get_by_index::<i32>(0)).unwrap_or(0);
+            if i64::from(id) != APPLICATION_ID && !tables.iter().any(|t| t == "seaql_migrations") {
+                return Err(OpenError::NotOurs(format!("it holds a table {}", tables[0])));
+            }
+        }
+        let ours = tables.iter().any(|t| t == "seaql_migrations");
+        if !ours {
+            return Err(OpenError::NotOurs(format!("it holds a table {}", tables[0])));
+        }
+        Ok(())
+    }
+
+    async fn strings(&self, sql: &str) -> Result<Vec<String>, OpenError> {
+        let rows = self.write.query_all_raw(Statement::from_string(self.write.get_database_backend(), sql)).await.map_err(not_a_database)?;
+        rows.iter().map(|row| row.try_get_by_index::<String>(0).map_err(OpenError::from)).collect()
+    }
+
+    /// The stored value of a mark; an absent one is set.
+    async fn mark(&self, name: &str, value: &str) -> Result<String, OpenError> {
+        let insert = Query::insert()
+            .into_table("meta")
+            .columns(["name", "value"])
+            .values_panic([name.into(), value.into()])
+            .on_conflict(OnConflict::column("name").do_nothing().to_owned())
+            .to_owned();
+        self.write.execute(&insert).await?;
+        let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(name)).to_owned();
+        let row = self.write.query_one(&select).await?;
+        Ok(row.map_or(Ok(value.to_owned()), |r| r.try_get_by_index(0))?)
+    }
+
+    async fn check_mark(&self, name: &str, value: &str, wrong: impl Fn(String) -> OpenError) -> Result<(), OpenError> {
+        let found = self.mark(name, value).await?;
+        if found == value { Ok(()) } else { Err(wrong(found)) }
+    }
+}
+
+fn not_a_database(error: impl Into<OpenError>) -> OpenError {
+    let error = error.into();
+    let text = error.to_string();
+    if text.contains("file is not a database") { OpenError::NotOurs("the file is not an SQLite database".into()) } else { error }
+}

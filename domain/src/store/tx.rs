@@ -1,0 +1,183 @@
+//! A write: one transaction that holds the rows, their audit record, their change-log rows and their outbox rows.
+
+use super::{Db, meter};
+use crate::access::Actor;
+use crate::error::{Error, Result};
+use chrono::{DateTime, Utc};
+use entity::Table;
+use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, SqliteTransactionMode, SqlErr,
+    TransactionOptions, TransactionTrait,
+};
+use uuid::Uuid;
+
+/// One changed object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub table: &'static Table,
+    pub id: Uuid,
+    pub child: Option<Uuid>,
+    pub version: i64,
+}
+
+pub struct Tx {
+    inner: DatabaseTransaction,
+    changes: Vec<Change>,
+}
+
+impl Db {
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+        meter::count();
+        Ok(Tx { inner: self.write.begin_with_options(options).await?, changes: Vec::new() })
+    }
+}
+
+/// Whether an insert met a row that is already there.
+pub(crate) fn is_double(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))))
+}
+
+impl Tx {
+    pub(crate) async fn insert<A>(&mut self, model: A) -> Result<()>
+    where
+        A: ActiveModelTrait,
+    {
+        meter::count();
+        <A::Entity as EntityTrait>::insert(model).exec_without_returning(&self.inner).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn insert_many<A>(&mut self, models: Vec<A>) -> Result<()>
+    where
+        A: ActiveModelTrait,
+    {
+        if models.is_empty() {
+            return Ok(());
+        }
+        meter::count();
+        <A::Entity as EntityTrait>::insert_many(models).exec_without_returning(&self.inner).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn execute_insert(&mut self, insert: &InsertStatement) -> Result<u64> {
+        meter::count();
+        Ok(self.inner.execute(insert).await?.rows_affected())
+    }
+
+    pub(crate) async fn execute_delete(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<u64> {
+        meter::count();
+        Ok(self.inner.execute(delete).await?.rows_affected())
+    }
+
+    pub(crate) async fn execute_update(&mut self, update: &UpdateStatement) -> Result<u64> {
+        meter::count();
+        Ok(self.inner.execute(update).await?.rows_affected())
+    }
+
+    pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
+        meter::count();
+        Ok(self.inner.query_all(select).await?)
+    }
+
+    /// Notes a change; it is logged and announced when the transaction commits.
+    pub(crate) fn changed(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub(crate) async fn rollback(self) -> Result<()> {
+        Ok(self.inner.rollback().await?)
+    }
+
+    /// Writes the records of what was done and commits.
+    pub(crate) async fn commit(mut self, actor: &Actor, action: &str, at: DateTime<Utc>, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<Vec<Change>> {
+        let changes = std::mem::take(&mut self.changes);
+        if !changes.is_empty() {
+            self.record(actor, action, at, &changes, new_id).await?;
+        }
+        meter::count();
+        self.inner.commit().await?;
+        Ok(changes)
+    }
+
+    /// Commits rows that are themselves a record (audit, progress of loading).
+    pub(crate) async fn commit_bare(self) -> Result<()> {
+        meter::count();
+        Ok(self.inner.commit().await?)
+    }
+
+    async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<()> {
+        let audit_id = new_id();
+        let objects = crate::audit::objects_of(changes.iter().map(|c| (c.table.type_name, c.id)));
+        let mut audit = crate::audit::insert_records(&[crate::audit::Entry {
+            id: audit_id,
+            at,
+            account: Some(actor.account),
+            username: actor.username.clone(),
+            action: action.to_owned(),
+            outcome: "CHANGED",
+            purpose: actor.purpose.clone(),
+            legal_basis: actor.legal_basis.clone(),
+            request_id: actor.request_id.clone(),
+            classes: String::new(),
+            objects,
+            children: Vec::new(),
+        }]);
+        let mut children: Vec<Uuid> = changes.iter().filter_map(|c| c.child).collect();
+        children.sort_unstable();
+        children.dedup();
+        let postgres = self.inner.get_database_backend() == DbBackend::Postgres;
+        let mut log = Query::insert();
+        log.into_table("change_log").columns(["tx", "at", "child_id", "object_type", "object_id", "object_version", "action", "actor_id"]);
+        let mut outbox = Query::insert();
+        outbox.into_table("outbox").columns(["id", "topic", "payload", "created_at"]);
+        for change in changes {
+            // On PostgreSQL a reader takes what lies below the oldest running transaction, in (tx, seq): that is the order of commits.
+            let tx: Expr = if postgres { Expr::cust("pg_current_xact_id()::text::bigint") } else { Expr::val(0_i64) };
+            log.values_panic([
+                tx,
+                at.into(),
+                change.child.into(),
+                change.table.type_name.into(),
+                change.id.into(),
+                change.version.into(),
+                action.into(),
+                actor.account.into(),
+            ]);
+            let payload = serde_json::json!({
+                "type": change.table.type_name, "id": change.id, "childId": change.child, "version": change.version, "action": action,
+            });
+            outbox.values_panic([new_id().into(), change.table.name.into(), payload.to_string().into(), at.into()]);
+        }
+        let mut statements: Vec<InsertStatement> = Vec::with_capacity(4);
+        statements.append(&mut audit);
+        if !children.is_empty() {
+            statements.push(crate::audit::insert_children(audit_id, &children));
+        }
+        statements.push(log);
+        statements.push(outbox);
+        if postgres { self.all_in_one(&statements).await } else { self.one_by_one(&statements).await }
+    }
+
+    async fn one_by_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
+        for insert in statements {
+            self.execute_insert(insert).await?;
+        }
+        Ok(())
+    }
+
+    /// PostgreSQL takes several inserts in one statement, and so in one round trip.
+    async fn all_in_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
+        use sea_orm::sea_query::{Alias, CommonTableExpression, WithClause};
+        let mut with = WithClause::new();
+        let (last, first) = statements.split_last().ok_or_else(|| Error::internal("nothing to record"))?;
+        for (n, insert) in first.iter().enumerate() {
+            let cte = CommonTableExpression::new().query(insert.clone()).table_name(Alias::new(format!("r{n}"))).to_owned();
+            with.cte(cte);
+        }
+        meter::count();
+        self.inner.execute(&last.clone().with(with)).await.map_err(|e: DbErr| Error::from(e))?;
+        Ok(())
+    }
+}

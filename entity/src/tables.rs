@@ -1,0 +1,440 @@
+//! Every table, each column with its data class.
+
+use crate::codes::{
+    AccountState, AttachmentState, BodyState, CareMode, Category, ClosureReason, DisabilityClass, DivisionChangeKind,
+    EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
+    ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
+    Schooling, Sex, VisitFinding, VisitKind,
+};
+use crate::{Fen, Sealed};
+use uuid::Uuid;
+
+type Date = chrono::NaiveDate;
+type Time = chrono::DateTime<chrono::Utc>;
+
+crate::table! {
+    /// One administrative division under one code.
+    division "division" Division: Reference {
+        #[sea_orm(primary_key, auto_increment = false)]
+        code: i64 => Public,
+        parent: Option<i64> => Public,
+        level: i16 => Public,
+        name: String => Public,
+        pinyin: String => Public,
+        initials: String => Public,
+        valid_from: Option<Date> => Public,
+        valid_to: Option<Date> => Public,
+    }
+    /// A renaming, recoding, merge or split, one row for each pair of old and new.
+    division_change "division_change" DivisionChange: Reference {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        kind: DivisionChangeKind => Public,
+        from_code: i64 => Public,
+        from_name: String => Public,
+        to_code: i64 => Public,
+        to_name: String => Public,
+        effective_on: Date => Public,
+    }
+    /// An office, institution, school or other body.
+    organisation "organisation" Organisation: Reference {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        name: String => Public,
+        kind: OrganisationKind => Public,
+        division: i64 => Public,
+        parent_id: Option<Uuid> => Public,
+        state: AccountState => Public,
+        created_at: Time => Public,
+        created_by: Uuid => Public,
+        updated_at: Time => Public,
+        updated_by: Uuid => Public,
+    }
+    /// A support programme.
+    programme "programme" Programme: Reference {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        code: String => Public,
+        name: String => Public,
+        name_en: String => Public,
+        basis: String => Public,
+    }
+    /// The monthly rate of a programme in a division from a date on.
+    programme_rate "programme_rate" ProgrammeRate: Reference {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        programme_id: Uuid => Public,
+        division: i64 => Public,
+        care_mode: Option<CareMode> => Public,
+        valid_from: Date => Public,
+        valid_to: Option<Date> => Public,
+        monthly_amount: Fen => Public,
+    }
+    /// An account of a person or a machine.
+    account "account" Account: Account {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        username: String => Account,
+        display_name: String => Account,
+        organisation_id: Option<Uuid> => Account,
+        division: i64 => Account,
+        state: AccountState => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+        updated_at: Time => Account,
+        updated_by: Uuid => Account,
+    }
+    /// A role over a division subtree (or an organisation), for a purpose, until a date.
+    access_grant "access_grant" Grant: Account {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Account,
+        role: String => Account,
+        division: i64 => Account,
+        organisation_id: Option<Uuid> => Account,
+        category: Option<Category> => Account,
+        purpose: String => Account,
+        valid_from: Time => Account,
+        valid_to: Option<Time> => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+        updated_at: Time => Account,
+        updated_by: Uuid => Account,
+    }
+    /// The child's file.
+    child "child" Child: Child {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        file_number: String => Registry,
+        state: FileState => Registry,
+        merged_into: Option<Uuid> => Registry,
+        name: Sealed => Identity,
+        identity_number: Option<Sealed> => Identity,
+        sex: Sex => Identity,
+        birth_date: Date => Identity,
+        ethnic_group: Option<EthnicGroup> => Identity,
+        registered: bool => Identity,
+        household_division: Option<i64> => Registry,
+        residence_division: Option<i64> => Registry,
+        accepting_division: i64 => Registry,
+        household_address: Option<Sealed> => Contact,
+        residence_address: Option<Sealed> => Contact,
+        phone: Option<Sealed> => Contact,
+        main_category: Option<Category> => Classification,
+        risk_level: RiskLevel => Classification,
+        body_state: Option<BodyState> => Health,
+        disability_class: Option<DisabilityClass> => Health,
+        disability_grade: Option<i16> => Health,
+        illness: Option<Sealed> => Health,
+        schooling: Option<Schooling> => Education,
+        boarding: Option<bool> => Education,
+        school_id: Option<Uuid> => Education,
+        institution_id: Option<Uuid> => Registry,
+        director_id: Option<Uuid> => Registry,
+        guardianship_quality: Option<GuardianshipQuality> => Family,
+        income_sources: Option<String> => Family,
+        help_received: Option<String> => Benefit,
+        opened_on: Date => Registry,
+        closed_on: Option<Date> => Registry,
+        closure_reason: Option<ClosureReason> => Registry,
+        changed_at: Time => Registry,
+        created_at: Time => Registry,
+        created_by: Uuid => Registry,
+        updated_at: Time => Registry,
+        updated_by: Uuid => Registry,
+    }
+    /// A category a child is recognised in, from one day to another.
+    classification "classification" Classification: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        category: Category => Classification,
+        risk_level: RiskLevel => Classification,
+        valid_from: Date => Classification,
+        valid_to: Option<Date> => Classification,
+        rule_version: String => Classification,
+        reason: Option<Sealed> => Protection,
+        created_at: Time => Classification,
+        created_by: Uuid => Classification,
+        updated_at: Time => Classification,
+        updated_by: Uuid => Classification,
+    }
+    /// A person related to children: parent, grandparent, carer.
+    person "person" Person: Person {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        name: Sealed => Family,
+        identity_number: Option<Sealed> => Family,
+        sex: Option<Sex> => Family,
+        birth_date: Option<Date> => Family,
+        phone: Option<Sealed> => Contact,
+        address: Option<Sealed> => Contact,
+        workplace: Option<Sealed> => Contact,
+        created_at: Time => Family,
+        created_by: Uuid => Family,
+        updated_at: Time => Family,
+        updated_by: Uuid => Family,
+    }
+    /// What a person is to a child.
+    relation "relation" Relation: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        person_id: Uuid => Family,
+        kind: RelationKind => Family,
+        created_at: Time => Family,
+        created_by: Uuid => Family,
+        updated_at: Time => Family,
+        updated_by: Uuid => Family,
+    }
+    /// Who guards a child, from one day to another.
+    guardianship "guardianship" Guardianship: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        person_id: Option<Uuid> => Family,
+        organisation_id: Option<Uuid> => Family,
+        kind: GuardianshipKind => Family,
+        actual: bool => Family,
+        started_on: Date => Family,
+        ended_on: Option<Date> => Family,
+        end_reason: Option<GuardianshipEnd> => Family,
+        note: Option<Sealed> => Protection,
+        created_at: Time => Family,
+        created_by: Uuid => Family,
+        updated_at: Time => Family,
+        updated_by: Uuid => Family,
+    }
+    /// A dated, evidenced fact on the child or on one of its parents.
+    fact "fact" Fact: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        person_id: Option<Uuid> => Family,
+        kind: FactKind => Family,
+        true_from: Date => Family,
+        true_to: Option<Date> => Family,
+        known_from: Time => Family,
+        withdrawn_at: Option<Time> => Family,
+        evidence: Option<Sealed> => Protection,
+        created_at: Time => Family,
+        created_by: Uuid => Family,
+        updated_at: Time => Family,
+        updated_by: Uuid => Family,
+    }
+    /// Enrolment of a child in a programme.
+    benefit "benefit" Benefit: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        programme_id: Uuid => Benefit,
+        care_mode: CareMode => Benefit,
+        state: EnrolmentState => Benefit,
+        start_month: Date => Benefit,
+        end_month: Option<Date> => Benefit,
+        exit_reason: Option<ClosureReason> => Benefit,
+        monthly_amount: Fen => Money,
+        created_at: Time => Benefit,
+        created_by: Uuid => Benefit,
+        updated_at: Time => Benefit,
+        updated_by: Uuid => Benefit,
+    }
+    /// Something done for a child.
+    intervention "intervention" Intervention: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        kind: InterventionKind => Casework,
+        state: InterventionState => Casework,
+        risk_level: RiskLevel => Casework,
+        opened_on: Date => Casework,
+        closed_on: Option<Date> => Casework,
+        organisation_id: Option<Uuid> => Casework,
+        reason: Sealed => Protection,
+        outcome: Option<Sealed> => Protection,
+        created_at: Time => Casework,
+        created_by: Uuid => Casework,
+        updated_at: Time => Casework,
+        updated_by: Uuid => Casework,
+    }
+    /// A visit to a child.
+    visit "visit" Visit: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        kind: VisitKind => Casework,
+        finding: VisitFinding => Casework,
+        visited_at: Time => Casework,
+        visitor_id: Uuid => Casework,
+        intervention_id: Option<Uuid> => Casework,
+        next_visit_on: Option<Date> => Casework,
+        notes: Option<Sealed> => Protection,
+        created_at: Time => Casework,
+        created_by: Uuid => Casework,
+        updated_at: Time => Casework,
+        updated_by: Uuid => Casework,
+    }
+    /// A document that belongs to a child's file: its metadata.
+    attachment "attachment" Attachment: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        subject_id: Option<Uuid> => Casework,
+        file_name: Sealed => Protection,
+        media_type: String => Casework,
+        byte_size: i64 => Casework,
+        sha256: Vec<u8> => Casework,
+        state: AttachmentState => Casework,
+        created_at: Time => Casework,
+        created_by: Uuid => Casework,
+        updated_at: Time => Casework,
+        updated_by: Uuid => Casework,
+    }
+    /// A file that was sent to be imported.
+    upload "upload" Upload: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        account_id: Uuid => Registry,
+        file_name: String => Registry,
+        byte_size: i64 => Registry,
+        sha256: Vec<u8> => Registry,
+        created_at: Time => Registry,
+    }
+    /// One run of an import.
+    import_batch "import_batch" ImportBatch: Import {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Registry,
+        division: i64 => Registry,
+        file_name: String => Registry,
+        sha256: Vec<u8> => Registry,
+        state: ImportState => Registry,
+        rows: i64 => Registry,
+        landed: i64 => Registry,
+        unchanged: i64 => Registry,
+        rejected: i64 => Registry,
+        review: i64 => Registry,
+        created_at: Time => Registry,
+        created_by: Uuid => Registry,
+        updated_at: Time => Registry,
+        updated_by: Uuid => Registry,
+    }
+    /// A row of an import that did not simply land.
+    import_row "import_row" ImportRow: Import {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        batch_id: Uuid => Registry,
+        sheet: String => Registry,
+        row_number: i64 => Registry,
+        state: ImportRowState => Registry,
+        rule: Option<String> => Registry,
+        column_name: Option<String> => Registry,
+        problem: Option<Sealed> => Identity,
+        candidate_id: Option<Uuid> => Registry,
+        created_at: Time => Registry,
+    }
+    /// Nationwide uniqueness of identity numbers, apart from the files.
+    identity_registry "identity_registry" IdentityRegistry: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        fingerprint: Vec<u8> => Sealed,
+        #[sea_orm(primary_key, auto_increment = false)]
+        subject: String => Sealed,
+        subject_id: Uuid => Sealed,
+        office: i64 => Registry,
+    }
+    /// Keyed grams of names, for search; `division` is where the child may be found.
+    name_gram "name_gram" NameGram: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        gram: i64 => Sealed,
+        #[sea_orm(primary_key, auto_increment = false)]
+        division: i64 => Sealed,
+        #[sea_orm(primary_key, auto_increment = false)]
+        child_id: Uuid => Sealed,
+        #[sea_orm(primary_key, auto_increment = false)]
+        subject_id: Uuid => Sealed,
+    }
+    /// Who looked, who changed, who was refused.
+    audit_record "audit_record" AuditRecord: Audit {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Audit,
+        at: Time => Audit,
+        account_id: Option<Uuid> => Audit,
+        username: String => Audit,
+        action: String => Audit,
+        outcome: String => Audit,
+        purpose: String => Audit,
+        legal_basis: String => Audit,
+        request_id: String => Audit,
+        classes: String => Audit,
+        objects: String => Audit,
+    }
+    /// The children an audit record names.
+    audit_child "audit_child" AuditChild: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        child_id: Uuid => Audit,
+        #[sea_orm(primary_key, auto_increment = false)]
+        audit_id: Uuid => Audit,
+    }
+    /// The hash chain over committed audit records.
+    audit_link "audit_link" AuditLink: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        position: i64 => Audit,
+        audit_id: Uuid => Audit,
+        hash: Vec<u8> => Audit,
+    }
+    /// Every change in the order of commits, for synchronisation.
+    change_log "change_log" ChangeLog: Internal {
+        #[sea_orm(primary_key)]
+        seq: i64 => Registry,
+        tx: i64 => Registry,
+        at: Time => Registry,
+        child_id: Option<Uuid> => Registry,
+        object_type: String => Registry,
+        object_id: Uuid => Registry,
+        object_version: i64 => Registry,
+        action: String => Registry,
+        actor_id: Uuid => Registry,
+    }
+    /// Events to be handed on, written with the change they tell of.
+    outbox "outbox" Outbox: Internal {
+        #[sea_orm(primary_key)]
+        seq: i64 => Registry,
+        id: Uuid => Registry,
+        topic: String => Registry,
+        payload: String => Registry,
+        created_at: Time => Registry,
+        published_at: Option<Time> => Registry,
+    }
+    /// Answers given under an idempotency key.
+    idempotency "idempotency" Idempotency: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        key: String => Account,
+        action: String => Account,
+        fingerprint: Vec<u8> => Account,
+        object_id: Uuid => Account,
+        child_id: Option<Uuid> => Account,
+        created_at: Time => Account,
+    }
+    /// What this database is: owner mark, key checks, progress of loading.
+    meta "meta" Meta: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        name: String => Public,
+        value: String => Public,
+    }
+}

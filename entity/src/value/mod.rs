@@ -1,0 +1,4 @@
+pub mod division;
+pub mod fen;
+pub mod identity_number;
+pub mod sealed;
