@@ -6,6 +6,8 @@ use super::OpenError;
 
 /// Cells of all sheets within the rectangles that hold them; the reader keeps every one, blank or not.
 const MOST_CELLS: u64 = 4_000_000;
+/// The reader copies a shared text into each cell that shows it.
+const MOST_TEXT: u64 = 256 << 20;
 const MOST_ROWS: u32 = 65_536;
 const MOST_COLUMNS: u32 = 256;
 
@@ -38,8 +40,16 @@ pub(super) fn vet(bytes: Vec<u8>) -> Result<Vec<u8>, OpenError> {
 
 fn check(records: &[u8]) -> Result<(), OpenError> {
     let mut sheets = Vec::new();
+    let mut texts = Vec::new();
+    let mut shared = false;
     for record in Records(records) {
-        match record? {
+        let (kind, data) = record?;
+        // The table of shared texts goes on in the records that continue it.
+        shared = kind == SHARED_TEXTS || shared && kind == CONTINUE;
+        if shared {
+            texts.push(data);
+        }
+        match (kind, data) {
             (BOUND_SHEET, data) if data.len() >= 6 => sheets.push(u32_at(data, 0)),
             (BOUND_SHEET, _) => return Err(cut()),
             (END, _) => break,
@@ -49,9 +59,19 @@ fn check(records: &[u8]) -> Result<(), OpenError> {
     if sheets.len() > 1024 {
         return Err(OpenError::ZipBomb(format!("{} sheets", sheets.len())));
     }
+    let lengths = lengths(&texts);
     let mut cells = 0;
+    let mut text = 0;
     for start in sheets {
-        cells += sheet_cells(records.get(start as usize..).ok_or_else(cut)?)?;
+        let (more_cells, more_text) =
+            sheet_size(records.get(start as usize..).ok_or_else(cut)?, &lengths)?;
+        cells += more_cells;
+        text += more_text;
+        if text > MOST_TEXT {
+            return Err(OpenError::ZipBomb(format!(
+                "texts repeated to more than {MOST_TEXT} bytes"
+            )));
+        }
         if cells > MOST_CELLS {
             return Err(OpenError::ZipBomb(format!(
                 "cells spread over more than {MOST_CELLS} places"
@@ -61,6 +81,85 @@ fn check(records: &[u8]) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// The most bytes each shared text can take, by the lengths in the table's headers.
+fn lengths(segments: &[&[u8]]) -> Vec<u64> {
+    let mut table = Table { segments, at: 8 };
+    std::iter::from_fn(|| table.next_length()).collect()
+}
+
+/// A place in a table that is spread over records.
+struct Table<'a> {
+    segments: &'a [&'a [u8]],
+    at: usize,
+}
+
+impl Table<'_> {
+    fn next_length(&mut self) -> Option<u64> {
+        self.settle();
+        let head = self.segments.first()?.get(self.at..)?;
+        let (characters, flags) = (u16_at(head.get(..3)?, 0), head[2]);
+        let mut skip = 3;
+        let runs = if flags & 8 != 0 {
+            u16_at(head.get(skip..skip + 2)?, 0)
+        } else {
+            0
+        };
+        skip += if flags & 8 != 0 { 2 } else { 0 };
+        let extra = if flags & 4 != 0 {
+            u32_at(head.get(skip..skip + 4)?, 0)
+        } else {
+            0
+        };
+        skip += if flags & 4 != 0 { 4 } else { 0 };
+        self.at += skip;
+        self.characters(usize::from(characters), flags & 1 != 0)?;
+        self.bytes(usize::from(runs) * 4 + extra as usize)?;
+        // UTF-8 takes up to three bytes for each.
+        Some(u64::from(characters) * 3)
+    }
+
+    fn settle(&mut self) {
+        while self
+            .segments
+            .first()
+            .is_some_and(|segment| self.at >= segment.len())
+        {
+            self.segments = &self.segments[1..];
+            self.at = 0;
+        }
+    }
+
+    /// Characters that go on in the next record begin there with their width.
+    fn characters(&mut self, mut count: usize, mut wide: bool) -> Option<()> {
+        while count > 0 {
+            let segment = self.segments.first()?;
+            let width = if wide { 2 } else { 1 };
+            let here = count.min(segment.len().saturating_sub(self.at) / width);
+            self.at += here * width;
+            count -= here;
+            if count > 0 {
+                self.segments = &self.segments[1..];
+                wide = *self.segments.first()?.first()? & 1 != 0;
+                self.at = 1;
+            }
+        }
+        Some(())
+    }
+
+    fn bytes(&mut self, mut count: usize) -> Option<()> {
+        while count > 0 {
+            self.settle();
+            let here = count.min(self.segments.first()?.len() - self.at);
+            self.at += here;
+            count -= here;
+        }
+        Some(())
+    }
+}
+
+const SHARED_TEXTS: u16 = 0x00FC;
+const CONTINUE: u16 = 0x003C;
+const SHARED_TEXT: u16 = 0x00FD;
 const BOUND_SHEET: u16 = 0x0085;
 const BEGIN: u16 = 0x0809;
 const END: u16 = 0x000A;
@@ -70,12 +169,17 @@ const MANY_NUMBERS: u16 = 0x00BD;
 /// Number, label, rich label, error or boolean, packed number, shared string.
 const VALUES: [u16; 6] = [0x0203, 0x0204, 0x00D6, 0x0205, 0x027E, 0x00FD];
 
-fn sheet_cells(records: &[u8]) -> Result<u64, OpenError> {
+/// The cells a sheet spreads over and the text its cells repeat.
+fn sheet_size(records: &[u8], lengths: &[u64]) -> Result<(u64, u64), OpenError> {
+    let mut text = 0;
     let mut values = Rectangle::default();
     let mut formulas = Rectangle::default();
     let mut depth = 0_u32;
     for record in Records(records) {
         let (kind, data) = record?;
+        if kind == SHARED_TEXT && data.len() >= 10 {
+            text += lengths.get(u32_at(data, 6) as usize).copied().unwrap_or(0);
+        }
         match kind {
             BEGIN => depth += 1,
             // Charts nest in a sheet; their end is not the sheet's.
@@ -95,7 +199,7 @@ fn sheet_cells(records: &[u8]) -> Result<u64, OpenError> {
             _ => {}
         }
     }
-    Ok(values.cells() + formulas.cells())
+    Ok((values.cells() + formulas.cells(), text))
 }
 
 /// The reader reserves memory for the rectangle a sheet declares.

@@ -221,3 +221,67 @@ pub(super) fn damage(part: usize, cut: f64, at: proptest::sample::Index, byte: u
     });
     with_part(&name, &content)
 }
+
+fn record(kind: u16, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap();
+    [&kind.to_le_bytes(), &length.to_le_bytes(), data].concat()
+}
+
+/// One text of 20,000 characters, shared by this many cells; it is continued in a second record with wider characters.
+fn repeating(cells: u16) -> Vec<u8> {
+    let narrow = [
+        &[1, 0, 0, 0, 1, 0, 0, 0][..],
+        &20_000_u16.to_le_bytes(),
+        &[0],
+        &[b'a'; 8000],
+    ]
+    .concat();
+    let first: Vec<u8> = [&[1][..], &b"b\0".repeat(4000)].concat();
+    let second: Vec<u8> = [&[0][..], &[b'c'; 8000]].concat();
+    let begin = |kind: u16| {
+        record(
+            0x0809,
+            &[&[0, 6], &kind.to_le_bytes()[..], &[0; 12]].concat(),
+        )
+    };
+    let table = [
+        record(0x00FC, &narrow),
+        record(0x003C, &first),
+        record(0x003C, &second),
+    ]
+    .concat();
+    let sheet = |start: usize| {
+        record(
+            0x0085,
+            &[&(start as u32).to_le_bytes()[..], &[0, 0, 1, 0, b'a']].concat(),
+        )
+    };
+    let start = begin(5).len() + sheet(0).len() + table.len() + 4;
+    let mut stream = [
+        begin(5),
+        sheet(start),
+        table,
+        record(0x000A, &[]),
+        begin(16),
+    ]
+    .concat();
+    for row in 0..cells {
+        stream.extend(record(0x00FD, &[&row.to_le_bytes()[..], &[0; 8]].concat()));
+    }
+    stream.extend(record(0x000A, &[]));
+    let mut container =
+        cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).unwrap();
+    container
+        .create_stream("/Workbook")
+        .unwrap()
+        .write_all(&stream)
+        .unwrap();
+    container.flush().unwrap();
+    container.into_inner().into_inner()
+}
+
+#[test]
+fn a_text_repeated_without_end_is_counted() {
+    assert_eq!(code(&repeating(10)), "SHEET_NO_HEADER");
+    assert_eq!(code(&repeating(5000)), "FILE_ZIP_BOMB");
+}
