@@ -2,12 +2,19 @@
 
 pub mod access;
 pub mod audit;
+pub mod casework;
 pub mod clock;
+pub mod command;
+pub mod divisions;
 pub mod error;
 pub mod names;
+pub mod problems;
+pub mod programmes;
 pub mod read;
+pub mod registry;
 pub mod sealing;
 pub mod signin;
+pub mod statistics;
 pub mod store;
 
 mod app;

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::store::{Cell, read_cell};
 use entity::codes::DivisionLevel;
 use entity::{DivisionCode, Family, Kind, Table};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, OrderedStatement, Query, WindowStatement};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, WindowStatement};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;

@@ -8,6 +8,7 @@ mod tx;
 pub use open::{OpenError, OpenOptions};
 pub use rows::Cell;
 pub(crate) use rows::read_cell;
+pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};
 
 use crate::access::scope::Scope;

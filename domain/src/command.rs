@@ -1,0 +1,226 @@
+//! How every mutation runs: the action is allowed, the key is fresh, one transaction, one outcome.
+
+use crate::access::{Actor, RowAccess};
+use crate::app::Domain;
+use crate::error::{Error, Result};
+use crate::problems::{Problems, UserError, UserErrorCode};
+use crate::sealing::Place;
+use crate::store::{Change, Tx, is_double};
+use aws_lc_rs::digest::{SHA256, digest};
+use entity::tables::child;
+use entity::{DataClass, Sealed, Table};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+/// What comes with every mutation's input.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    pub idempotency_key: Option<String>,
+    /// The whole input, in a canonical form, for telling a repetition from another body.
+    pub body: String,
+    /// Input fields that were set, each with the column it writes.
+    pub fields: Vec<(String, DataClass)>,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    Done { object: Uuid, child: Option<Uuid> },
+    Refused(Vec<UserError>),
+}
+
+impl Outcome {
+    pub fn refused(code: UserErrorCode, field: &str) -> Outcome {
+        Outcome::Refused(vec![UserError::new(code, field)])
+    }
+}
+
+pub enum Start<'a> {
+    Fresh(Box<Work<'a>>),
+    Replay(Outcome),
+}
+
+/// A mutation under way.
+pub struct Work<'a> {
+    pub domain: &'a Domain,
+    pub actor: &'a Actor,
+    pub action: &'static str,
+    pub tx: Tx,
+    pub problems: Problems,
+    pub now: chrono::DateTime<chrono::Utc>,
+    pub today: chrono::NaiveDate,
+    meta: &'a Meta,
+}
+
+/// A child as a writer finds it: locked, with what this actor may do to it.
+pub struct ChildRow {
+    pub row: child::Model,
+    pub access: RowAccess,
+}
+
+impl Domain {
+    /// Checks that the actor may do this at all, and looks for an earlier answer under the same key.
+    pub async fn start<'a>(&'a self, actor: &'a Actor, action: &'static str, meta: &'a Meta) -> Result<Start<'a>> {
+        if !actor.lens.actions.contains(action) {
+            return Err(Error::forbidden(action, "none of your grants allows this for the stated purpose"));
+        }
+        let tx = self.db.begin().await?;
+        if let Some(key) = &meta.idempotency_key {
+            if key.is_empty() || key.len() > 200 {
+                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes"));
+            }
+            let mut select = Query::select();
+            select
+                .columns(["action", "fingerprint", "object_id", "child_id"])
+                .from("idempotency")
+                .and_where(Expr::col("account_id").eq(actor.account))
+                .and_where(Expr::col("key").eq(key.as_str()));
+            if let Some(row) = tx.rows(&select).await?.first() {
+                let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(meta);
+                let outcome = Outcome::Done { object: row.try_get_by_index(2)?, child: row.try_get_by_index(3)? };
+                tx.rollback().await?;
+                return if same { Ok(Start::Replay(outcome)) } else { Err(key_conflict()) };
+            }
+        }
+        Ok(Start::Fresh(Box::new(Work {
+            domain: self,
+            actor,
+            action,
+            tx,
+            problems: Problems::default(),
+            now: self.clock.now(),
+            today: self.clock.today(),
+            meta,
+        })))
+    }
+}
+
+fn key_conflict() -> Error {
+    Error::bad("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "this idempotency key was used with another body; make a new key for a new request")
+}
+
+fn fingerprint(meta: &Meta) -> Vec<u8> {
+    digest(&SHA256, meta.body.as_bytes()).as_ref()[..16].to_vec()
+}
+
+impl Work<'_> {
+    /// The child, if the actor may see it; locked until the end on PostgreSQL.
+    pub async fn child(&mut self, id: Uuid) -> Result<Option<ChildRow>> {
+        let mut select = Query::select();
+        for column in child::TABLE.columns {
+            select.column((Alias::new("t"), Alias::new(column.name)));
+        }
+        select.from_as(Alias::new("child"), Alias::new("t")).and_where(Expr::col((Alias::new("t"), Alias::new("id"))).eq(id));
+        select.cond_where(self.actor.lens.children("t", &[]).condition());
+        if self.domain.db.is_postgres() {
+            select.lock_exclusive();
+        }
+        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let row = child::Model::from_query_result(&row, "")?;
+        let Some(access) = self.actor.lens.child(&crate::registry::keys_of(&row)) else { return Ok(None) };
+        Ok(Some(ChildRow { row, access }))
+    }
+
+    /// The action must be allowed on this very child, and every input field that was set must be one the actor may write.
+    pub fn may(&self, access: &RowAccess) -> Result<()> {
+        if !access.actions.contains(self.action) {
+            return Err(Error::forbidden(self.action, "your grants do not allow this for this child"));
+        }
+        for (field, class) in &self.meta.fields {
+            if *class != DataClass::Public && !access.write.contains(class) {
+                return Err(Error::forbidden(format!("input.{field}"), format!("your grants do not allow writing data of class {}", class.name())));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn seal(&self, table: &Table, column: &'static str, row: Uuid, text: &str) -> Result<Sealed> {
+        self.domain.keys.seal(Place { table: table.name, column, row }, text, self.domain.clock.as_ref())
+    }
+
+    pub fn seal_some(&self, table: &Table, column: &'static str, row: Uuid, text: Option<&str>) -> Result<Option<Sealed>> {
+        text.map(|text| self.seal(table, column, row, text)).transpose()
+    }
+
+    /// The id the client made, or a new one.
+    pub fn id(&mut self, given: Option<Uuid>) -> Uuid {
+        match given {
+            Some(id) => {
+                if id.get_version_num() != 7 || id.get_variant() != uuid::Variant::RFC4122 {
+                    self.problems.add(UserErrorCode::IdShape, "id");
+                }
+                id
+            }
+            None => self.domain.clock.id(),
+        }
+    }
+
+    /// Changes a row if it still has the expected version. False: somebody was quicker.
+    pub async fn update(&mut self, table: &'static Table, id: Uuid, child: Option<Uuid>, version: i64, set: Vec<(&'static str, Value)>) -> Result<bool> {
+        let mut update = Query::update();
+        update.table(Alias::new(table.name));
+        for (column, value) in set {
+            update.value(Alias::new(column), value);
+        }
+        update
+            .value("version", version + 1)
+            .value("updated_at", self.now)
+            .value("updated_by", self.actor.account)
+            .and_where(Expr::col("id").eq(id))
+            .and_where(Expr::col("version").eq(version));
+        let changed = self.tx.execute_update(&update).await? == 1;
+        if changed {
+            self.tx.changed(Change { table, id, child, version: version + 1 });
+        }
+        Ok(changed)
+    }
+
+    /// A file's last change covers anything in it.
+    pub async fn touch(&mut self, child: Uuid) -> Result<()> {
+        let update =
+            Query::update().table("child").value("changed_at", self.now).and_where(Expr::col("id").eq(child)).to_owned();
+        self.tx.execute_update(&update).await?;
+        Ok(())
+    }
+
+    pub fn inserted(&mut self, table: &'static Table, id: Uuid, child: Option<Uuid>) {
+        self.tx.changed(Change { table, id, child, version: 1 });
+    }
+
+    /// Ends without a trace but the refusal.
+    pub async fn refuse(self: Box<Self>) -> Result<Outcome> {
+        self.tx.rollback().await?;
+        Ok(Outcome::Refused(self.problems.0))
+    }
+
+    pub async fn refuse_with(mut self: Box<Self>, code: UserErrorCode, field: &str) -> Result<Outcome> {
+        self.problems.add(code, field);
+        self.refuse().await
+    }
+
+    /// Stores the answer under its key and commits.
+    pub async fn finish(mut self: Box<Self>, object: Uuid, child: Option<Uuid>) -> Result<Outcome> {
+        if let Some(key) = &self.meta.idempotency_key {
+            let insert = Query::insert()
+                .into_table("idempotency")
+                .columns(["account_id", "key", "action", "fingerprint", "object_id", "child_id", "created_at"])
+                .values_panic([
+                    self.actor.account.into(),
+                    key.as_str().into(),
+                    self.action.into(),
+                    fingerprint(self.meta).into(),
+                    object.into(),
+                    child.into(),
+                    self.now.into(),
+                ])
+                .to_owned();
+            match self.tx.execute_insert(&insert).await {
+                // The same key came in twice at the same time: the other one holds it.
+                Err(error) if is_double(&error) => return Err(Error::bad("IDEMPOTENCY_KEY_IN_USE", "idempotencyKey", "a request with this key is being carried out: repeat it")),
+                other => other?,
+            };
+        }
+        self.domain.commit(self.tx, self.actor, self.action).await?;
+        Ok(Outcome::Done { object, child })
+    }
+}

@@ -1,0 +1,48 @@
+//! Counts of children by category and risk; small cells are withheld from those outside the region's own officers.
+
+use crate::access::Actor;
+use crate::app::Domain;
+use crate::error::{Error, Result};
+use entity::codes::{Category, FileState, RiskLevel};
+use entity::{CodedEnum, DivisionCode};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    pub category: Option<Category>,
+    pub risk_level: RiskLevel,
+    /// None: withheld, because it is small.
+    pub count: Option<i64>,
+}
+
+impl Domain {
+    /// Open files whose household lies in a division, by category and risk.
+    pub async fn statistics(&self, actor: &Actor, division: DivisionCode) -> Result<Vec<Cell>> {
+        let (low, high) = division.range();
+        if !actor.lens.statistics.iter().any(|(from, to)| *from <= low && high <= *to) {
+            return Err(Error::forbidden("childStatistics", "your grants do not cover the statistics of this division"));
+        }
+        let open: Vec<&str> = [FileState::Active, FileState::Reopened, FileState::Transferring].iter().map(|s| s.name()).collect();
+        let mut select = Query::select();
+        select
+            .columns(["main_category", "risk_level"])
+            .expr(Expr::cust("COUNT(*)"))
+            .from("child")
+            .and_where(Expr::col("household_division").between(low, high))
+            .cond_where(Condition::all().add(Expr::col("state").is_in(open)))
+            .group_by_columns(["main_category", "risk_level"])
+            .order_by("main_category", sea_orm::Order::Asc)
+            .order_by("risk_level", sea_orm::Order::Asc);
+        let least = i64::from(actor.lens.suppress_below);
+        let mut cells = Vec::new();
+        for row in self.db.all(&select).await? {
+            let count: i64 = row.try_get_by_index(2)?;
+            cells.push(Cell {
+                category: row.try_get_by_index::<Option<String>>(0)?.and_then(|c| Category::from_name(&c)),
+                risk_level: RiskLevel::from_name(&row.try_get_by_index::<String>(1)?).unwrap_or(RiskLevel::Unassessed),
+                count: (count >= least).then_some(count),
+            });
+        }
+        Ok(cells)
+    }
+}
