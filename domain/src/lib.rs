@@ -7,6 +7,8 @@ pub mod clock;
 pub mod command;
 pub mod divisions;
 pub mod error;
+pub mod exchange;
+pub mod lists;
 pub mod names;
 pub mod problems;
 pub mod programmes;

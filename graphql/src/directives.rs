@@ -1,0 +1,8 @@
+//! Directives that the schema puts on its fields.
+#![allow(non_snake_case)]
+
+use async_graphql::TypeDirective;
+
+/// The value is null only together with an error at its path.
+#[TypeDirective(location = "FieldDefinition")]
+pub fn semanticNonNull(levels: Option<Vec<i32>>) {}
