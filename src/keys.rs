@@ -161,6 +161,16 @@ impl SigningKey {
     }
 
     #[cfg(test)]
+    pub fn sign_message(&self, message: &str) -> String {
+        jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, self.alg).unwrap()
+    }
+
+    #[cfg(test)]
+    pub fn jwk(&self) -> &Value {
+        &self.jwk
+    }
+
+    #[cfg(test)]
     pub fn for_test(alg: &str) -> SigningKey {
         let random = SystemRandom::new();
         let der = match alg {

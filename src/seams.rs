@@ -98,6 +98,12 @@ pub async fn prepare_demo(domain: &Domain, database_url: &str) -> Result<(), Err
     Ok(())
 }
 
+/// What goes on loading behind a running server; `progress` hears what, how much of it, and of how much.
+pub async fn load_behind(domain: &Domain, progress: impl Fn(&'static str, u64, u64) + Send + Sync) -> Result<(), Error> {
+    domain.load_upper_divisions().await?;
+    domain.load_villages(None, &|done, total| progress("divisions", done, total)).await
+}
+
 /// Whether this viewer may hand in files at all.
 pub fn may_upload(domain: &Domain, actor: &Actor) -> bool {
     actor.grants.iter().any(|g| domain.policy.role(&g.role).is_some_and(|r| r.actions.contains("importSurvey")))

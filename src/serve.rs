@@ -8,13 +8,15 @@ use crate::seams::{self, PERSONAS};
 use crate::telemetry;
 use crate::token::{self, Verifier};
 use axum::Router;
+use domain::Domain;
 use domain::clock::Clock;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -66,7 +68,9 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
+    let loading = tokio::spawn(load(domain.clone()));
     signal().await;
+    loading.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
@@ -86,6 +90,21 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     }
     domain.db.clone().close().await;
     Ok(())
+}
+
+/// Loads what the first start has not waited for, and says how far it is at each tenth.
+async fn load(domain: Domain) {
+    let shown = Mutex::new(HashMap::new());
+    let progress = |what: &'static str, done: u64, total: u64| {
+        let tenth = done.saturating_mul(10) / total.max(1);
+        let before = shown.lock().ok().and_then(|mut shown| shown.insert(what, tenth));
+        if before != Some(tenth) {
+            tracing::info!("loading {what}: {} %", tenth * 10);
+        }
+    };
+    if let Err(error) = seams::load_behind(&domain, progress).await {
+        tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

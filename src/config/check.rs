@@ -51,7 +51,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
     let log_format = c.get("log.format", "text or json").unwrap_or(if production { LogFormat::Json } else { LogFormat::Text });
-    let log_filter = c.text("log.filter", "a filter such as info,child_welfare=debug").unwrap_or_else(|| "info,sqlx=warn".into());
+    let log_filter = c.text("log.filter", "a filter such as info,child_welfare=debug").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".into());
     let metrics_listen = c.address("metrics.listen");
     let limits = LimitsConfig {
         body_bytes: c.number("limits.body_bytes", 256 * 1024, 1024, 16 << 20) as usize,

@@ -138,10 +138,6 @@ impl Config {
     pub fn from_figment(figment: Figment) -> Result<Config, ConfigError> {
         check::check(&figment)
     }
-
-    pub fn is_sqlite(&self) -> bool {
-        self.database_url.starts_with("sqlite:")
-    }
 }
 
 impl Flags {

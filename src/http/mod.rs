@@ -1,7 +1,7 @@
 //! The wire: routes, what every answer carries, and who is asking.
 
 pub mod answer;
-mod auth;
+pub mod auth;
 mod cors;
 mod graphql;
 mod health;

@@ -1,6 +1,8 @@
 //! Access tokens: made for personas, verified against local keys and those of the issuers.
 
 mod issuer;
+#[cfg(test)]
+mod issuer_tests;
 mod strict;
 #[cfg(test)]
 mod tests;
