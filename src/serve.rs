@@ -44,7 +44,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);
     let (sockets, mut last_socket) = mpsc::channel(1);
-    let limits = graphql::Limits { tokens: config.limits.tokens, depth: config.limits.depth };
+    let limits = graphql::Limits { tokens: config.limits.tokens, depth: config.limits.depth, ..graphql::Limits::default() };
     let app: Shared = Arc::new(App {
         schema: graphql::Schema::new(domain.clone(), limits, !config.profile.is_production()),
         verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
