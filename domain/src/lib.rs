@@ -8,6 +8,8 @@ pub mod command;
 pub mod demo;
 pub mod divisions;
 pub mod error;
+pub mod exchange;
+pub mod lists;
 pub mod names;
 pub mod problems;
 pub mod programmes;

@@ -77,14 +77,14 @@ crate::table! {
         id: Uuid => Public,
         version: i64 => Public,
         username: String => Account,
-        display_name: String => Account,
-        organisation_id: Option<Uuid> => Account,
-        division: i64 => Account,
-        state: AccountState => Account,
-        created_at: Time => Account,
-        created_by: Uuid => Account,
-        updated_at: Time => Account,
-        updated_by: Uuid => Account,
+        display_name: String => Registry,
+        organisation_id: Option<Uuid> => Registry,
+        division: i64 => Registry,
+        state: AccountState => Registry,
+        created_at: Time => Registry,
+        created_by: Uuid => Registry,
+        updated_at: Time => Registry,
+        updated_by: Uuid => Registry,
     }
     /// A role over a division subtree (or an organisation), for a purpose, until a date.
     access_grant "access_grant" Grant: Account {

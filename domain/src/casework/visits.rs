@@ -39,10 +39,10 @@ impl Domain {
         work.may(&child.access)?;
         let id = work.id(input.id);
         if input.visited_at > work.now + CLOCK_SKEW {
-            work.problems.add(UserErrorCode::DateInFuture, "visitedAt");
+            work.problems.add(UserErrorCode::DateInFuture, "occurredAt");
         }
         if input.visited_at.date_naive() < child.row.birth_date {
-            work.problems.add(UserErrorCode::DateTooEarly, "visitedAt");
+            work.problems.add(UserErrorCode::DateTooEarly, "occurredAt");
         }
         if input.next_visit_on.is_some_and(|next| next < input.visited_at.date_naive()) {
             work.problems.add(UserErrorCode::DateOrder, "nextVisitOn");

@@ -198,7 +198,7 @@ impl Reader<'_> {
                 if link.page.count {
                     page.total.get_or_insert(0);
                 }
-                Related::Many(page)
+                Related::Many(Arc::new(page))
             })
             .collect())
     }
@@ -295,7 +295,7 @@ impl Reader<'_> {
             .into_iter()
             .map(|path| {
                 let rows = path.iter().filter_map(|code| found.get(code)).map(|record| (String::new(), record.clone())).collect();
-                Related::Many(Page { rows, ..Page::default() })
+                Related::Many(Arc::new(Page { rows, ..Page::default() }))
             })
             .collect())
     }

@@ -22,7 +22,7 @@ pub struct Record {
 pub enum Related {
     Denied,
     One(Option<Arc<Record>>),
-    Many(Page),
+    Many(Arc<Page>),
 }
 
 /// One page of a list.

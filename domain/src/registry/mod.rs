@@ -3,6 +3,7 @@
 mod correct;
 mod facts;
 mod guardians;
+mod list;
 mod new_child;
 pub(crate) mod person;
 mod register;
@@ -11,6 +12,7 @@ mod search_index;
 
 pub use correct::{CorrectChild, Correction};
 pub use facts::{EndFact, RecordFact};
+pub use list::{ChildFilter, ChildOrder};
 pub use guardians::{AddGuardian, EndGuardianship};
 pub use new_child::{NewChild, file_number};
 pub(crate) use new_child::numbered_file;

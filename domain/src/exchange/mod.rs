@@ -1,0 +1,3 @@
+//! What comes in from files and goes out to them.
+
+pub mod survey;

@@ -1,0 +1,160 @@
+//! Finding children: filters and orders, each with the classes of data it looks at.
+
+use crate::access::Actor;
+use crate::access::scope::shows;
+use crate::app::Domain;
+use crate::error::{Error, Result};
+use crate::names;
+use crate::read::{ListQuery, Page, PageArgs, Want};
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::codes::{Category, FileState, RiskLevel, Schooling, Sex};
+use entity::{CodedEnum, DataClass, DivisionCode};
+use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Default)]
+pub struct ChildFilter {
+    /// Household, residence or accepting division lies in this subtree.
+    pub division: Option<DivisionCode>,
+    pub household_division: Option<DivisionCode>,
+    pub residence_division: Option<DivisionCode>,
+    pub states: Option<Vec<FileState>>,
+    pub categories: Option<Vec<Category>>,
+    pub risk_levels: Option<Vec<RiskLevel>>,
+    pub sex: Option<Sex>,
+    pub schooling: Option<Vec<Schooling>>,
+    pub born_from: Option<NaiveDate>,
+    pub born_to: Option<NaiveDate>,
+    pub changed_since: Option<DateTime<Utc>>,
+    pub director: Option<Uuid>,
+    pub file_number: Option<String>,
+    /// Characters, pinyin or initials of the name of the child or of an actual guardian.
+    pub name: Option<String>,
+    /// The whole number.
+    pub identity_number: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildOrder {
+    ChangedAt,
+    BirthDate,
+    Division,
+    FileNumber,
+}
+
+fn t(name: &'static str) -> Expr {
+    Expr::col((Alias::new("t"), Alias::new(name)))
+}
+
+fn names_of<T: CodedEnum>(codes: &[T]) -> Vec<&'static str> {
+    codes.iter().map(|c| c.name()).collect()
+}
+
+impl Domain {
+    /// A page of children in reach. A filter or an order never tells more than the fields it looks at would.
+    pub async fn children(&self, actor: &Actor, want: &Want, filter: &ChildFilter, order: (ChildOrder, bool), page: PageArgs) -> Result<Page> {
+        let (condition, mut needs) = self.child_condition(filter)?;
+        let (column, class) = match order.0 {
+            ChildOrder::ChangedAt => ("changed_at", DataClass::Registry),
+            ChildOrder::BirthDate => ("birth_date", DataClass::Identity),
+            ChildOrder::Division => ("household_division", DataClass::Registry),
+            ChildOrder::FileNumber => ("file_number", DataClass::Registry),
+        };
+        needs.push(class);
+        needs.sort_unstable();
+        needs.dedup();
+        let reaches_children = |v: &&crate::access::View| shows(v, &[DataClass::Registry]);
+        if actor.lens.views.iter().any(|v| reaches_children(&v)) && !actor.lens.views.iter().any(|v| shows(v, &needs)) {
+            let hidden: Vec<&str> =
+                needs.iter().filter(|class| !actor.lens.views.iter().any(|v| shows(v, &[**class]))).map(|class| class.name()).collect();
+            return Err(Error::forbidden("filter", format!("filtering or ordering by data of class {} needs to be allowed to see it", hidden.join(", "))));
+        }
+        let query = ListQuery { condition, order: vec![(column, order.1)], needs, page };
+        self.reader(actor).list(want, &query).await
+    }
+
+    fn child_condition(&self, filter: &ChildFilter) -> Result<(Condition, Vec<DataClass>)> {
+        let mut all = Condition::all();
+        let mut needs = Vec::new();
+        if let Some(division) = filter.division {
+            let (low, high) = division.range();
+            let any = ["household_division", "residence_division", "accepting_division"]
+                .into_iter()
+                .fold(Condition::any(), |any, column| any.add(t(column).between(low, high)));
+            all = all.add(any);
+            needs.push(DataClass::Registry);
+        }
+        for (division, column) in [(filter.household_division, "household_division"), (filter.residence_division, "residence_division")] {
+            if let Some(division) = division {
+                let (low, high) = division.range();
+                all = all.add(t(column).between(low, high));
+                needs.push(DataClass::Registry);
+            }
+        }
+        if let Some(states) = &filter.states {
+            all = all.add(t("state").is_in(names_of(states)));
+            needs.push(DataClass::Registry);
+        }
+        if let Some(categories) = &filter.categories {
+            all = all.add(t("main_category").is_in(names_of(categories)));
+            needs.push(DataClass::Classification);
+        }
+        if let Some(levels) = &filter.risk_levels {
+            all = all.add(t("risk_level").is_in(names_of(levels)));
+            needs.push(DataClass::Classification);
+        }
+        if let Some(sex) = filter.sex {
+            all = all.add(t("sex").eq(sex.name()));
+            needs.push(DataClass::Identity);
+        }
+        if let Some(schooling) = &filter.schooling {
+            all = all.add(t("schooling").is_in(names_of(schooling)));
+            needs.push(DataClass::Education);
+        }
+        if let Some(from) = filter.born_from {
+            all = all.add(t("birth_date").gte(from));
+            needs.push(DataClass::Identity);
+        }
+        if let Some(to) = filter.born_to {
+            all = all.add(t("birth_date").lte(to));
+            needs.push(DataClass::Identity);
+        }
+        if let Some(since) = filter.changed_since {
+            all = all.add(t("changed_at").gte(since));
+            needs.push(DataClass::Registry);
+        }
+        if let Some(director) = filter.director {
+            all = all.add(t("director_id").eq(director));
+            needs.push(DataClass::Registry);
+        }
+        if let Some(number) = &filter.file_number {
+            all = all.add(t("file_number").eq(number.trim()));
+            needs.push(DataClass::Registry);
+        }
+        if let Some(number) = &filter.identity_number {
+            let number = entity::IdentityNumber::parse(&names::fold(number))
+                .map_err(|_| Error::bad("BAD_IDENTITY_NUMBER", "filter.identityNumber", "search by the whole identity number: 17 digits and its check character"))?;
+            let found = Query::select()
+                .column("subject_id")
+                .from("identity_registry")
+                .and_where(Expr::col("fingerprint").eq(self.keys.fingerprint(number.as_str())))
+                .and_where(Expr::col("subject").eq("CHILD"))
+                .to_owned();
+            all = all.add(t("id").in_subquery(found));
+            needs.push(DataClass::Identity);
+        }
+        if let Some(name) = &filter.name {
+            let wrong = || Error::bad("BAD_SEARCH", "filter.name", "search for 1 to 50 characters, pinyin or initials");
+            if name.chars().count() > 50 {
+                return Err(wrong());
+            }
+            for group in self.keys.search_grams(name).ok_or_else(wrong)? {
+                let found = Query::select().column("child_id").from("name_gram").and_where(Expr::col("gram").is_in(group)).to_owned();
+                all = all.add(t("id").in_subquery(found));
+            }
+            // The grams hold guardians' names too.
+            needs.extend([DataClass::Identity, DataClass::Family]);
+        }
+        Ok((all, needs))
+    }
+}

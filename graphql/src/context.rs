@@ -1,0 +1,106 @@
+//! What travels with a request: the domain, the actor, and the trail of what was disclosed.
+
+use async_graphql::Context;
+use domain::Domain;
+use domain::access::{Actor, Decision, Language};
+use domain::read::{Page, Record, Related, Want};
+use entity::{DataClass, Family};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use uuid::Uuid;
+
+pub fn domain<'c>(ctx: &Context<'c>) -> &'c Domain {
+    ctx.data_unchecked::<Domain>()
+}
+pub fn actor<'c>(ctx: &Context<'c>) -> &'c Actor {
+    ctx.data_unchecked::<Actor>()
+}
+pub fn trail<'c>(ctx: &Context<'c>) -> &'c Trail {
+    ctx.data_unchecked::<Trail>()
+}
+pub fn language(ctx: &Context<'_>) -> Language {
+    actor(ctx).language
+}
+pub fn request_id<'c>(ctx: &Context<'c>) -> &'c str {
+    &actor(ctx).request_id
+}
+
+#[derive(Default)]
+pub struct Disclosed {
+    pub objects: BTreeSet<(&'static str, Uuid)>,
+    pub children: BTreeSet<Uuid>,
+    pub classes: BTreeSet<&'static str>,
+    pub denied: BTreeSet<String>,
+    pub protected: bool,
+}
+
+/// What one operation disclosed and denied.
+#[derive(Clone, Default)]
+pub struct Trail(Arc<Mutex<Disclosed>>);
+
+impl Trail {
+    fn with(&self, change: impl FnOnce(&mut Disclosed)) {
+        if let Ok(mut disclosed) = self.0.lock() {
+            change(&mut disclosed);
+        }
+    }
+    pub fn take(&self) -> Disclosed {
+        self.0.lock().map(|mut disclosed| std::mem::take(&mut *disclosed)).unwrap_or_default()
+    }
+    pub fn denied(&self, what: &str) {
+        self.with(|d| {
+            d.protected = true;
+            d.denied.insert(what.to_owned());
+        });
+    }
+    /// Something protected was asked for, whatever came of it.
+    pub fn protected(&self) {
+        self.with(|d| d.protected = true);
+    }
+    pub fn page(&self, want: &Want, page: &Page) {
+        self.with(|d| {
+            d.protected |= want.table.family != Family::Reference;
+            note_page(d, want, page);
+        });
+    }
+    pub fn record(&self, want: &Want, record: Option<&Record>) {
+        self.with(|d| {
+            d.protected |= want.table.family != Family::Reference;
+            if let Some(record) = record {
+                note(d, want, record);
+            }
+        });
+    }
+}
+
+fn note_page(d: &mut Disclosed, want: &Want, page: &Page) {
+    for (_, record) in &page.rows {
+        note(d, want, record);
+    }
+}
+
+fn note(d: &mut Disclosed, want: &Want, record: &Record) {
+    if record.table.family != Family::Reference
+        && let Some(id) = record.id()
+    {
+        let mut shown = false;
+        for at in &want.columns {
+            let class = want.table.columns[*at].class;
+            if class != DataClass::Public && record.access.decisions.of(class) != Decision::Deny {
+                d.classes.insert(class.name());
+                shown = true;
+            }
+        }
+        if shown || want.columns.is_empty() {
+            d.objects.insert((record.table.type_name, id));
+            d.children.extend(record.child);
+        }
+    }
+    for link in &want.links {
+        match record.related.get(&link.key) {
+            Some(Related::One(Some(one))) => note(d, &link.want, one),
+            Some(Related::Many(page)) => note_page(d, &link.want, page),
+            _ => {}
+        }
+    }
+}

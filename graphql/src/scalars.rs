@@ -1,0 +1,130 @@
+//! Scalars and coded enumerations.
+
+use async_graphql::registry::{Deprecation, MetaEnumValue, MetaType, MetaTypeId, Registry};
+use async_graphql::{ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, Scalar, ScalarType, ServerResult, Value};
+use chrono::{DateTime as ChronoTime, NaiveDate, SecondsFormat, Utc};
+use entity::CodedEnum;
+use std::borrow::Cow;
+
+/// A calendar date, `YYYY-MM-DD`, by the official time of the country (UTC+8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date(pub NaiveDate);
+
+/// A calendar date, `YYYY-MM-DD`, by the official time of the country (UTC+8).
+#[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) if text.len() == 10 => {
+                text.parse().map(Date).map_err(|_| InputValueError::custom("a date is written YYYY-MM-DD"))
+            }
+            _ => Err(InputValueError::custom("a date is a string, YYYY-MM-DD")),
+        }
+    }
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A point in time, RFC 3339, to the millisecond, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime(pub ChronoTime<Utc>);
+
+/// A point in time, RFC 3339, to the millisecond, in UTC.
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let wrong = || InputValueError::custom("a time is written as in RFC 3339, like 2026-11-24T10:00:00Z");
+        let Value::String(text) = &value else { return Err(wrong()) };
+        let time = ChronoTime::parse_from_rfc3339(text).map_err(|_| wrong())?.with_timezone(&Utc);
+        ChronoTime::from_timestamp_millis(time.timestamp_millis()).map(DateTime).ok_or_else(wrong)
+    }
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// An amount of money: an integer number of fen (分), one hundredth of a yuan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fen(pub i64);
+
+/// An amount of money: an integer number of fen (分), one hundredth of a yuan.
+#[Scalar(name = "Fen")]
+impl ScalarType for Fen {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(n) => n.as_i64().map(Fen).ok_or_else(|| InputValueError::custom("an amount is a whole number of fen")),
+            _ => Err(InputValueError::custom("an amount is a whole number of fen")),
+        }
+    }
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
+/// A coded enumeration of the domain as a GraphQL enum; each value is described with its official Chinese label and its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code<T>(pub T);
+
+fn create<T: CodedEnum>() -> MetaType {
+    let values = T::VALUES.iter().map(|(_, coded)| {
+        let code = coded.national_code.map(|c| format!(" (code {c})")).unwrap_or_default();
+        let value = MetaEnumValue {
+            name: coded.name.to_owned(),
+            description: Some(format!("{}: {}{code}", coded.label_zh, coded.label_en)),
+            deprecation: Deprecation::NoDeprecated,
+            visible: None,
+            inaccessible: false,
+            tags: Vec::new(),
+            directive_invocations: Vec::new(),
+        };
+        (coded.name.to_owned(), value)
+    });
+    MetaType::Enum {
+        name: T::NAME.to_owned(),
+        description: Some(T::ABOUT.to_owned()),
+        enum_values: values.collect(),
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        rust_typename: Some(std::any::type_name::<Code<T>>()),
+        requires_scopes: Vec::new(),
+        directive_invocations: Vec::new(),
+    }
+}
+
+impl<T: CodedEnum> InputType for Code<T> {
+    type RawValueType = Self;
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(T::NAME)
+    }
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_input_type::<Self, _>(MetaTypeId::Enum, |_| create::<T>())
+    }
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let name = match value.unwrap_or_default() {
+            Value::Enum(name) => name.to_string(),
+            Value::String(name) => name,
+            other => return Err(InputValueError::expected_type(other)),
+        };
+        T::from_name(&name).map(Code).ok_or_else(|| InputValueError::custom(format!("{name:.60} is no value of {}", T::NAME)))
+    }
+    fn to_value(&self) -> Value {
+        Value::Enum(async_graphql::Name::new(self.0.name()))
+    }
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+impl<T: CodedEnum> OutputType for Code<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(T::NAME)
+    }
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_output_type::<Self, _>(MetaTypeId::Enum, |_| create::<T>())
+    }
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<async_graphql::parser::types::Field>) -> ServerResult<Value> {
+        Ok(Value::Enum(async_graphql::Name::new(self.0.name())))
+    }
+}

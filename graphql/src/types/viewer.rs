@@ -1,0 +1,96 @@
+//! The viewer: who is asking, and what that allows.
+
+use async_graphql::{Enum, ID, SimpleObject};
+
+/// What happens to data of a class.
+#[derive(Enum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessDecision {
+    /// Shown in full.
+    Shown,
+    /// Texts are shown in part; what is no text is denied.
+    Masked,
+    /// Null, with an error FORBIDDEN at the field's path.
+    Denied,
+}
+
+/// What you may do with data of one class.
+#[derive(SimpleObject)]
+pub struct ClassAccess {
+    /// Class of data, as the policy names it.
+    pub data_class: String,
+    /// Whether it is shown.
+    pub decision: AccessDecision,
+    /// Whether mutations may set it.
+    pub writable: bool,
+}
+
+/// What you may do with one object.
+#[derive(SimpleObject)]
+pub struct ViewerAccess {
+    /// Mutations allowed on this object.
+    pub actions: Vec<String>,
+    /// Each class of data.
+    pub classes: Vec<ClassAccess>,
+}
+
+/// What you may see of one field, at best: on a single object it may be less.
+#[derive(SimpleObject)]
+pub struct FieldAccess {
+    /// Object type.
+    pub type_name: String,
+    /// Field.
+    pub field: String,
+    /// Class of data.
+    pub data_class: String,
+    /// Decision at best.
+    pub decision: AccessDecision,
+}
+
+/// A purpose for which a grant of yours was given.
+#[derive(SimpleObject)]
+pub struct PurposeOption {
+    /// Value for the `X-Purpose` header.
+    pub name: String,
+    /// Label in the language of `Accept-Language`.
+    pub label: String,
+    /// Legal basis stored with each access.
+    pub legal_basis: String,
+}
+
+/// A grant of yours that is in force.
+#[derive(SimpleObject)]
+pub struct GrantSummary {
+    /// Role, as the policy names it.
+    pub role: String,
+    /// Label of the role in the language of `Accept-Language`.
+    pub label: String,
+    /// Code of the division.
+    pub division_code: String,
+    /// Purpose.
+    pub purpose: String,
+}
+
+/// Who is asking, for which purpose, and what that allows.
+#[derive(SimpleObject)]
+pub struct Viewer {
+    /// Id of the viewer.
+    pub id: ID,
+    /// Id of the account.
+    pub account_id: ID,
+    /// Name at sign-in.
+    pub username: String,
+    /// Name shown to others.
+    pub display_name: String,
+    /// The purpose in force for this request.
+    pub purpose: String,
+    /// Its legal basis.
+    pub legal_basis: String,
+    /// Purposes you may state in `X-Purpose`.
+    pub purposes: Vec<PurposeOption>,
+    /// Your grants in force.
+    pub grants: Vec<GrantSummary>,
+    /// Mutations you may use at all.
+    pub actions: Vec<String>,
+    /// What you may see of each field, at best.
+    pub access: Vec<FieldAccess>,
+}
