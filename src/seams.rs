@@ -1,5 +1,6 @@
 //! What the use cases of the domain are called through until each has its own home there.
 
+use crate::config::LoadDivisions;
 use domain::access::Actor;
 use domain::{Domain, Error};
 use entity::CodedEnum;
@@ -99,9 +100,22 @@ pub async fn prepare_demo(domain: &Domain, database_url: &str) -> Result<(), Err
 }
 
 /// What goes on loading behind a running server; `progress` hears what, how much of it, and of how much.
-pub async fn load_behind(domain: &Domain, progress: impl Fn(&'static str, u64, u64) + Send + Sync) -> Result<(), Error> {
-    domain.load_upper_divisions().await?;
-    domain.load_villages(None, &|done, total| progress("divisions", done, total)).await
+pub async fn load_behind(domain: &Domain, how_much: LoadDivisions, progress: impl Fn(&'static str, u64, u64) + Send + Sync) -> Result<(), Error> {
+    if how_much != LoadDivisions::None {
+        domain.load_upper_divisions().await?;
+    }
+    if how_much == LoadDivisions::All {
+        domain.load_villages(None, &|done, total| progress("divisions", done, total)).await?;
+    }
+    Ok(())
+}
+
+/// Synthetic children, on request.
+pub async fn fill_demo(_domain: &Domain, children: usize, _progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<(), Error> {
+    if children > 0 {
+        return Err(Error::internal("there is no generator of synthetic children yet; divisions and personas are in"));
+    }
+    Ok(())
 }
 
 /// Whether this viewer may hand in files at all.
@@ -120,6 +134,6 @@ pub struct Upload<'a> {
 }
 
 pub async fn announce_upload(_domain: &Domain, _actor: &Actor, upload: &Upload<'_>) -> Result<(), Error> {
-    tracing::info!(upload = %upload.id, bytes = upload.bytes, media_type = upload.media_type, "upload arrived");
+    tracing::info!(upload = %upload.id, bytes = upload.bytes, "upload arrived");
     Ok(())
 }

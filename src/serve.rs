@@ -1,7 +1,7 @@
 //! A server's life: listen, open, announce, answer, stop.
 
 use crate::commands::{self, Failure};
-use crate::config::{Config, Profile};
+use crate::config::{Config, LoadDivisions, Profile};
 use crate::explorer::Explorer;
 use crate::http::{self, App, Shared};
 use crate::seams::{self, PERSONAS};
@@ -38,6 +38,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let keys = commands::local_keys(&config, clock.as_ref())?;
     let domain = commands::open(&config, !config.profile.is_production(), clock.clone()).await?;
     let demo = config.profile == Profile::Demo;
+    let load_divisions = config.load_divisions;
     if demo {
         seams::prepare_demo(&domain, &config.database_url).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
     }
@@ -68,7 +69,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
-    let loading = tokio::spawn(load(domain.clone()));
+    let loading = tokio::spawn(load(domain.clone(), load_divisions));
     signal().await;
     loading.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
@@ -93,7 +94,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
 }
 
 /// Loads what the first start has not waited for, and says how far it is at each tenth.
-async fn load(domain: Domain) {
+async fn load(domain: Domain, how_much: LoadDivisions) {
     let shown = Mutex::new(HashMap::new());
     let progress = |what: &'static str, done: u64, total: u64| {
         let tenth = done.saturating_mul(10) / total.max(1);
@@ -102,7 +103,7 @@ async fn load(domain: Domain) {
             tracing::info!("loading {what}: {} %", tenth * 10);
         }
     };
-    if let Err(error) = seams::load_behind(&domain, progress).await {
+    if let Err(error) = seams::load_behind(&domain, how_much, progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
     }
 }

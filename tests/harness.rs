@@ -81,7 +81,7 @@ pub struct Start {
 impl Start {
     pub fn demo(backend: Backend) -> Start {
         let start = Start { backend, args: vec!["--demo".into()], env: Vec::new() };
-        start.env("DEMO__CHILDREN", "0")
+        start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
@@ -184,6 +184,30 @@ impl Server {
         let output = self.beside(&["token", "--persona", persona]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A token of any header and claims, signed with the server's own key.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        use base64::Engine;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(self.data.join("keys/signing.json")).unwrap()).unwrap();
+        let key = &file["keys"][0];
+        let mut whole = json!({ "alg": "ES256", "typ": "at+jwt", "kid": key["kid"] });
+        whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(whole.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let private = jsonwebtoken::EncodingKey::from_ec_der(&STANDARD.decode(key["private"].as_str().unwrap()).unwrap());
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &private, jsonwebtoken::Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    /// The claims of a persona's token that ends after so many seconds.
+    pub fn claims(&self, persona: &str, seconds: i64) -> Value {
+        use base64::Engine;
+        let token = self.token(persona);
+        let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let mut claims: Value = serde_json::from_slice(&body).unwrap();
+        claims["exp"] = json!(claims["iat"].as_i64().unwrap() + seconds);
+        claims
     }
 
     pub fn viewer(&self, persona: &str) -> Viewer<'_> {

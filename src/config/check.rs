@@ -1,6 +1,6 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LogFormat, Profile};
+use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "issuers",
     "cors.origins",
     "demo.children",
+    "divisions.load",
     "log.format",
     "log.filter",
     "metrics.listen",
@@ -50,6 +51,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let issuers = c.issuers(&audience, production);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
+    let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
     let log_format = c.get("log.format", "text or json").unwrap_or(if production { LogFormat::Json } else { LogFormat::Text });
     let log_filter = c.text("log.filter", "a filter such as info,child_welfare=debug").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".into());
     let metrics_listen = c.address("metrics.listen");
@@ -63,13 +65,6 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         tokens: c.number("limits.tokens", 4000, 100, 100_000) as usize,
         depth: c.number("limits.depth", 15, 5, 100) as usize,
     };
-    if production && issuers.is_empty() && !c.problems.iter().any(|p| p.starts_with("issuers")) {
-        c.problems.push(
-            "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
-             to try the system out, start it with --demo"
-                .into(),
-        );
-    }
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -86,6 +81,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         issuers,
         cors_origins,
         demo_children,
+        load_divisions,
         log_format,
         log_filter,
         metrics_listen,
