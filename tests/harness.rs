@@ -74,22 +74,17 @@ pub struct Server {
 /// How to start a server.
 pub struct Start {
     backend: Backend,
-    args: Vec<String>,
     env: Vec<(String, String)>,
 }
 
 impl Start {
     pub fn demo(backend: Backend) -> Start {
-        let start = Start { backend, args: vec!["--demo".into()], env: Vec::new() };
+        let start = Start { backend, env: Vec::new() };
         start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
-        self
-    }
-    pub fn arg(mut self, arg: &str) -> Start {
-        self.args.push(arg.into());
         self
     }
 
@@ -103,7 +98,7 @@ impl Start {
         let data = folder.path().join("data");
         let address = free_address();
         let mut command = command(folder.path());
-        command.arg("serve").args(&self.args).args(["--listen", &address, "--data"]).arg(&data).envs(self.env);
+        command.args(["serve", "--demo", "--listen", &address, "--data"]).arg(&data).envs(self.env);
         if let Some(database) = &database {
             command.args(["--database", &database.url]);
         }

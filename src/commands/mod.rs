@@ -7,7 +7,7 @@ mod seed;
 use crate::cli::{Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
 use crate::keys::{self, KeyError, LocalKeys};
-use crate::seams::PERSONAS;
+use domain::demo::PERSONAS;
 use crate::{serve, telemetry, token};
 use domain::clock::{Clock, SystemClock};
 use domain::{Domain, DomainOptions, StartError};

@@ -85,8 +85,7 @@ pub struct LimitsConfig {
     pub read: Duration,
     pub in_flight: usize,
     pub connections: usize,
-    pub tokens: usize,
-    pub depth: usize,
+    pub document: graphql::Limits,
 }
 
 #[derive(Clone, Debug)]
