@@ -19,7 +19,7 @@ use std::path::PathBuf;
         child-welfare serve --demo --listen 0.0.0.0:9000 --data /var/tmp/demo\n  \
         child-welfare token --persona county-officer --data ./data\n  \
         child-welfare migrate --profile production --database postgres://…\n  \
-        child-welfare import survey.xlsx --as county-officer --division 429004000000 --dry-run"
+        child-welfare import survey.xlsx --dry-run"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -93,6 +93,43 @@ pub enum Command {
         /// How long it is good for
         #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(i64).range(1..=crate::token::LONGEST_PERSONA_HOURS))]
         hours: i64,
+    },
+    /// Fill a demonstration or development database: divisions, personas, synthetic children
+    #[command(after_long_help = "Example:\n  child-welfare seed --profile development --children 1000")]
+    Seed {
+        #[command(flatten)]
+        settings: Settings,
+        /// How many synthetic children there shall be
+        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+        children: usize,
+    },
+    /// Read a survey sheet (.xlsx, .xls, .csv in UTF-8 or GB18030)
+    #[command(
+        long_about = "Read a survey sheet: .xlsx, .xls, or .csv in UTF-8 or GB18030.\n\n\
+            First propose a mapping if the columns are not those of the national form, look it through, then run with \
+            --dry-run: rows that cannot be taken are written, with sheet, row, column, value, rule and a suggestion, to \
+            a file that spreadsheets open. Mend them there and send that file again.",
+        after_long_help = "Examples:\n  \
+            child-welfare import survey.xlsx --propose-mapping > mapping.toml\n  \
+            child-welfare import survey.xlsx --mapping mapping.toml --dry-run --problems problems.csv"
+    )]
+    Import {
+        #[command(flatten)]
+        settings: Settings,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Which column holds which field
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
+        /// Print the mapping that the headers suggest, and do nothing else
+        #[arg(long)]
+        propose_mapping: bool,
+        /// Check every row and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Where rows that cannot be taken go [default: FILE with the ending .problems.csv]
+        #[arg(long, value_name = "FILE")]
+        problems: Option<PathBuf>,
     },
     /// Look at settings, data folder, keys and database, and say what is wrong
     Doctor {

@@ -4,12 +4,13 @@ use crate::commands::{self, Failure};
 use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::{self, App, Shared};
-use crate::seams::{self, PERSONAS};
+use crate::seams::{self, Behind};
 use crate::telemetry;
 use crate::token::{self, Verifier};
 use axum::Router;
 use domain::Domain;
 use domain::clock::Clock;
+use domain::demo::{self, PERSONAS};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -37,16 +38,16 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let address = listener.local_addr().unwrap_or(config.listen);
     let keys = commands::local_keys(&config, clock.as_ref())?;
     let domain = commands::open(&config, !config.profile.is_production(), clock.clone()).await?;
-    let demo = config.profile == Profile::Demo;
-    if demo {
-        seams::prepare_demo(&domain, &config.database_url).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
+    let is_demo = config.profile == Profile::Demo;
+    let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
+    if is_demo {
+        demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
     }
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);
     let (sockets, mut last_socket) = mpsc::channel(1);
-    let limits = graphql::Limits { tokens: config.limits.tokens, depth: config.limits.depth, ..graphql::Limits::default() };
     let app: Shared = Arc::new(App {
-        schema: graphql::Schema::new(domain.clone(), limits, !config.profile.is_production()),
+        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone(), !config.profile.is_production()),
         verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
@@ -57,7 +58,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         domain: domain.clone(),
         config,
     });
-    if demo {
+    if is_demo {
         commands::say(&banner(&app, address)?)?;
     } else {
         tracing::info!(%address, profile = app.config.profile.name(), "listening");
@@ -68,7 +69,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
-    let loading = tokio::spawn(load(domain.clone()));
+    let loading = tokio::spawn(load(domain.clone(), behind));
     signal().await;
     loading.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
@@ -93,7 +94,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
 }
 
 /// Loads what the first start has not waited for, and says how far it is at each tenth.
-async fn load(domain: Domain) {
+async fn load(domain: Domain, behind: Behind) {
     let shown = Mutex::new(HashMap::new());
     let progress = |what: &'static str, done: u64, total: u64| {
         let tenth = done.saturating_mul(10) / total.max(1);
@@ -102,7 +103,7 @@ async fn load(domain: Domain) {
             tracing::info!("loading {what}: {} %", tenth * 10);
         }
     };
-    if let Err(error) = seams::load_behind(&domain, progress).await {
+    if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
     }
 }

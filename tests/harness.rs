@@ -74,22 +74,17 @@ pub struct Server {
 /// How to start a server.
 pub struct Start {
     backend: Backend,
-    args: Vec<String>,
     env: Vec<(String, String)>,
 }
 
 impl Start {
     pub fn demo(backend: Backend) -> Start {
-        let start = Start { backend, args: vec!["--demo".into()], env: Vec::new() };
-        start.env("DEMO__CHILDREN", "0")
+        let start = Start { backend, env: Vec::new() };
+        start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
-        self
-    }
-    pub fn arg(mut self, arg: &str) -> Start {
-        self.args.push(arg.into());
         self
     }
 
@@ -103,7 +98,7 @@ impl Start {
         let data = folder.path().join("data");
         let address = free_address();
         let mut command = command(folder.path());
-        command.arg("serve").args(&self.args).args(["--listen", &address, "--data"]).arg(&data).envs(self.env);
+        command.args(["serve", "--demo", "--listen", &address, "--data"]).arg(&data).envs(self.env);
         if let Some(database) = &database {
             command.args(["--database", &database.url]);
         }
@@ -184,6 +179,30 @@ impl Server {
         let output = self.beside(&["token", "--persona", persona]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A token of any header and claims, signed with the server's own key.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        use base64::Engine;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(self.data.join("keys/signing.json")).unwrap()).unwrap();
+        let key = &file["keys"][0];
+        let mut whole = json!({ "alg": "ES256", "typ": "at+jwt", "kid": key["kid"] });
+        whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(whole.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let private = jsonwebtoken::EncodingKey::from_ec_der(&STANDARD.decode(key["private"].as_str().unwrap()).unwrap());
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &private, jsonwebtoken::Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    /// The claims of a persona's token that ends after so many seconds.
+    pub fn claims(&self, persona: &str, seconds: i64) -> Value {
+        use base64::Engine;
+        let token = self.token(persona);
+        let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let mut claims: Value = serde_json::from_slice(&body).unwrap();
+        claims["exp"] = json!(claims["iat"].as_i64().unwrap() + seconds);
+        claims
     }
 
     pub fn viewer(&self, persona: &str) -> Viewer<'_> {

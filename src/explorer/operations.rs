@@ -66,7 +66,7 @@ fn parse(text: &str) -> Result<Operation, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seams::PERSONAS;
+    use ::domain::demo::PERSONAS;
 
     #[test]
     fn the_comments_at_the_top_are_read() {

@@ -97,6 +97,16 @@ async fn an_operation_is_answered_with_an_id_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_socket_ends_soon_after_its_token() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let token = server.sign(&json!({}), &server.claims("county-officer", 3));
+    let mut socket = open(&server, None).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } })).await;
+    assert_eq!(hear_json(&mut socket).await["type"], "connection_ack");
+    assert_eq!(tokio::time::timeout(Duration::from_secs(15), hear_close(&mut socket)).await.unwrap(), 4403);
+}
+
+#[tokio::test]
 async fn a_stop_closes_the_sockets_as_going_away() {
     let mut server = Start::demo(Backend::Sqlite).start().await;
     let mut socket = acknowledged(&server).await;
