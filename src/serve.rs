@@ -27,6 +27,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const METRICS_CONNECTIONS: usize = 16;
+const FIRST_QUERY: &str = "{ viewer { displayName } children(first: 3) { totalCount nodes { fileNumber name birthDate } } }";
 
 pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     // A port in use stops us before anything is written.
@@ -198,7 +199,7 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
          Explorer  http://{host}/explorer\n\n  \
          Personas\n{}\n\n  \
          A first request, as the county officer (good for {} hours):\n\n\
-         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{{ __typename }}\"}}'\n",
+         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{FIRST_QUERY}\"}}'\n",
         names.join("\n"),
         token::LONGEST_PERSONA_HOURS,
     ))

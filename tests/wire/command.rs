@@ -39,6 +39,19 @@ fn all_wrong_settings_are_told_at_once() {
 }
 
 #[tokio::test]
+async fn the_first_request_works_as_pasted() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    for start in ["county-officer ", "stranger ", "GraphQL "] {
+        server.printed_line(start).await;
+    }
+    assert!(server.printed_line("Explorer ").await.contains(&format!("{}/explorer", server.url)));
+    let line = server.printed_line("curl ").await;
+    let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer.get("errors").is_none() && answer["data"]["children"]["nodes"][0]["name"].is_string(), "{answer}");
+}
+
+#[tokio::test]
 async fn a_port_in_use_and_an_unknown_persona_are_told_plainly() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let address = server.url.strip_prefix("http://").unwrap();
