@@ -77,6 +77,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
+        let _ = loading.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
