@@ -1,6 +1,7 @@
 //! Use cases and rules by context; who may see what; audit, outbox, clock.
 
 pub mod access;
+pub mod administrators;
 pub mod audit;
 pub mod casework;
 pub mod clock;
