@@ -22,9 +22,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// What was accepted has so long to finish.
 /// How soon a committed audit record is linked.
 const CHAIN_EVERY: Duration = Duration::from_secs(1);
+/// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
