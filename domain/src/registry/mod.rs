@@ -5,7 +5,7 @@ mod facts;
 mod guardians;
 mod list;
 mod new_child;
-mod person;
+pub(crate) mod person;
 mod register;
 mod states;
 mod search_index;
