@@ -1,1 +1,33 @@
-fn main() {}
+//! The binary `child-welfare`.
+
+mod cli;
+mod commands;
+mod config;
+mod explorer;
+mod http;
+mod keys;
+mod seams;
+mod serve;
+mod telemetry;
+mod token;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("child-welfare: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("child-welfare: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}

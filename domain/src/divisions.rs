@@ -74,7 +74,7 @@ impl Domain {
         Ok(())
     }
 
-    async fn insert_divisions(&self, batch: &[DivisionRecord]) -> Result<()> {
+    pub(crate) async fn insert_divisions(&self, batch: &[DivisionRecord]) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }

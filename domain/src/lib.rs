@@ -5,6 +5,7 @@ pub mod audit;
 pub mod casework;
 pub mod clock;
 pub mod command;
+pub mod demo;
 pub mod divisions;
 pub mod error;
 pub mod exchange;
@@ -18,8 +19,11 @@ pub mod sealing;
 pub mod signin;
 pub mod statistics;
 pub mod store;
+pub mod verify;
 
 mod app;
+#[cfg(test)]
+mod testing;
 
 pub use app::{Domain, DomainOptions, StartError};
 pub use error::{Error, Result};

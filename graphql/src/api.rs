@@ -1,8 +1,16 @@
 //! The one door: prepare a document, then execute it or subscribe to it as an actor.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Response};
+use crate::context::{Disclosed, Trail};
+use crate::limits::{Broken, Limits};
+use crate::mutation::Mutation;
+use crate::query::Query;
+use crate::subscription::Subscriptions;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{ErrorExtensionValues, Response, ServerError, Value, Variables};
 use domain::Domain;
 use domain::access::Actor;
+use domain::audit::Entry;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 /// A GraphQL request as it came over the wire.
@@ -12,18 +20,6 @@ pub struct Request {
     pub operation_name: Option<String>,
     pub variables: serde_json::Map<String, serde_json::Value>,
     pub extensions: serde_json::Map<String, serde_json::Value>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Limits {
-    pub tokens: usize,
-    pub depth: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { tokens: 4000, depth: 15 }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,53 +33,217 @@ pub enum OperationKind {
 pub struct Prepared {
     request: async_graphql::Request,
     kind: OperationKind,
+    name: Option<String>,
+    cost: u64,
 }
 
 impl Prepared {
     pub fn kind(&self) -> OperationKind {
         self.kind
     }
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    /// Placeholder.
-    async fn ping(&self) -> bool {
-        true
+    /// Name of the operation, as the client gave it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+    /// Static cost, in fields times rows.
+    pub fn cost(&self) -> u64 {
+        self.cost
     }
 }
+
+type Inner = async_graphql::Schema<Query, Mutation, Subscriptions>;
 
 #[derive(Clone)]
 pub struct Schema {
-    inner: async_graphql::Schema<Query, EmptyMutation, EmptySubscription>,
+    inner: Inner,
+    domain: Domain,
+    limits: Limits,
+    introspection: bool,
+}
+
+fn build(data: Option<Domain>) -> Inner {
+    let builder = async_graphql::Schema::build(Query, Mutation, Subscriptions).disable_suggestions();
+    match data {
+        Some(domain) => builder.data(domain).finish(),
+        None => builder.finish(),
+    }
+}
+
+fn without_builtin_directives(sdl: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    for line in sdl.lines() {
+        let builtin = ["include", "skip", "deprecated", "specifiedBy", "oneOf"].iter().any(|name| line.starts_with(&format!("directive @{name}")));
+        if builtin {
+            // Its description stands in the lines before: from quotes to quotes.
+            if out.last() == Some(&"\"\"\"") {
+                out.pop();
+                while out.pop().is_some_and(|line| line != "\"\"\"") {}
+            }
+            continue;
+        }
+        out.push(line);
+    }
+    out.join("\n") + "\n"
+}
+
+/// A request error: nothing was executed.
+fn refused(code: &str, message: String, more: &[(&str, u64)]) -> Box<Response> {
+    let mut error = ServerError::new(message, None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    for (name, value) in more {
+        extensions.set(*name, *value);
+    }
+    error.extensions = Some(extensions);
+    Box::new(Response::from_errors(vec![error]))
+}
+
+fn over(broken: &Broken) -> Box<Response> {
+    let message = format!("the document goes beyond the limit of {}: at most {}", broken.limit, broken.most);
+    let mut response = refused("LIMIT_EXCEEDED", message, &[("most", broken.most)]);
+    if let Some(extensions) = response.errors.first_mut().and_then(|e| e.extensions.as_mut()) {
+        extensions.set("limit", broken.limit);
+    }
+    response
 }
 
 impl Schema {
-    pub fn new(domain: Domain, _limits: Limits, _introspection: bool) -> Schema {
-        Schema { inner: async_graphql::Schema::build(Query, EmptyMutation, EmptySubscription).data(domain).finish() }
+    pub fn new(domain: Domain, limits: Limits, introspection: bool) -> Schema {
+        Schema { inner: build(Some(domain.clone())), domain, limits, introspection }
     }
 
-    /// The schema without a database behind it, for printing.
+    /// The schema as text.
     pub fn sdl() -> String {
-        async_graphql::Schema::new(Query, EmptyMutation, EmptySubscription).sdl()
+        let text = build(None).sdl();
+        // Directives of the language itself are not for a schema to define; the one of the nullability specification gets its default.
+        let own = "directive @semanticNonNull(levels: [Int!]) on FIELD_DEFINITION";
+        let full = "directive @semanticNonNull(\n\t\"\"\"\n\tLevels of a list it holds for; 0 is the field itself.\n\t\"\"\"\n\tlevels: [Int] = [0]\n) on FIELD_DEFINITION";
+        without_builtin_directives(&text).replace(own, full)
     }
 
     /// Parses, and checks limits, before anything runs. An error here is a request error: nothing was executed.
     pub fn prepare(&self, request: Request) -> Result<Prepared, Box<Response>> {
-        let mut inner = async_graphql::Request::new(request.query);
+        self.limits.check_text(&request.query).map_err(|broken| over(&broken))?;
+        let document = async_graphql::parser::parse_query(&request.query).map_err(|error| {
+            let mut response = Response::from_errors(vec![ServerError::from(error)]);
+            polish(&mut response, "GRAPHQL_PARSE_FAILED");
+            Box::new(response)
+        })?;
+        let operation = chosen(&document, request.operation_name.as_deref())?;
+        let kind = match operation.ty {
+            OperationType::Query => OperationKind::Query,
+            OperationType::Mutation => OperationKind::Mutation,
+            OperationType::Subscription => OperationKind::Subscription,
+        };
+        let variables = Variables::from_json(serde_json::Value::Object(request.variables));
+        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken))?;
+        let name = request.operation_name.clone().or_else(|| match &document.operations {
+            DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
+            _ => None,
+        });
+        let mut inner = async_graphql::Request::new("").variables(variables);
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
         }
-        Ok(Prepared { request: inner, kind: OperationKind::Query })
+        if !self.introspection {
+            inner = inner.disable_introspection();
+        }
+        inner.set_parsed_query(document);
+        Ok(Prepared { request: inner, kind, name, cost })
     }
 
+    /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
     pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
-        self.inner.execute(prepared.request.data(actor)).await
+        let trail = Trail::default();
+        let action = prepared.name.unwrap_or_else(|| "anonymous".to_owned());
+        let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
+        finish(&mut response);
+        self.recorded(response, &actor, action, trail.take()).await
     }
 
+    /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
-        Box::pin(self.inner.execute_stream(prepared.request.data(actor)))
+        let trail = Trail::default();
+        let action = prepared.name.unwrap_or_else(|| "anonymous".to_owned());
+        let schema = self.clone();
+        let events = self.inner.execute_stream(prepared.request.data(actor.clone()).data(trail.clone()));
+        Box::pin(events.then(move |mut response| {
+            let (schema, actor, action, trail) = (schema.clone(), actor.clone(), action.clone(), trail.clone());
+            async move {
+                finish(&mut response);
+                schema.recorded(response, &actor, action, trail.take()).await
+            }
+        }))
     }
+
+    async fn recorded(&self, response: Response, actor: &Actor, action: String, disclosed: Disclosed) -> Response {
+        if !disclosed.protected {
+            return response;
+        }
+        let outcome = if disclosed.objects.is_empty() && !disclosed.denied.is_empty() { "DENIED" } else { "DISCLOSED" };
+        let mut classes: Vec<String> = disclosed.classes.iter().map(|c| (*c).to_owned()).collect();
+        classes.extend(disclosed.denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
+        let entry = Entry {
+            id: self.domain.clock.id(),
+            at: self.domain.clock.now(),
+            account: Some(actor.account),
+            username: actor.username.clone(),
+            action: action.chars().take(100).collect(),
+            outcome,
+            purpose: actor.purpose.clone(),
+            legal_basis: actor.legal_basis.clone(),
+            request_id: actor.request_id.clone(),
+            classes: classes.join(","),
+            objects: domain::audit::objects_of(disclosed.objects.iter().copied()),
+            children: disclosed.children.into_iter().collect(),
+        };
+        match self.domain.audit.write(entry).await {
+            Ok(()) => response,
+            Err(_) => *refused("AUDIT_UNAVAILABLE", "the answer cannot be put on record, and so is not given".to_owned(), &[]),
+        }
+    }
+}
+
+fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, Box<Response>> {
+    let wrong = |message: &str| Err(refused("GRAPHQL_VALIDATION_FAILED", message.to_owned(), &[]));
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Single(_), Some(_)) => wrong("operationName names no operation of the document"),
+        (DocumentOperations::Multiple(all), Some(name)) => match all.get(name) {
+            Some(operation) => Ok(&operation.node),
+            None => wrong("operationName names no operation of the document"),
+        },
+        (DocumentOperations::Multiple(all), None) => match all.values().next() {
+            Some(operation) if all.len() == 1 => Ok(&operation.node),
+            _ => wrong("a document with several operations needs operationName"),
+        },
+    }
+}
+
+/// Every error gets a code; those of the executor never say more than the caller sent.
+fn finish(response: &mut Response) {
+    let validation = response.data == Value::Null;
+    polish(response, if validation { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
+}
+
+fn polish(response: &mut Response, code: &str) {
+    for error in &mut response.errors {
+        if error.message.chars().count() > 500 {
+            error.message = error.message.chars().take(500).chain(['…']).collect();
+        }
+        let coded = error.extensions.as_ref().is_some_and(|e| e.get("code").is_some());
+        if !coded {
+            error.extensions.get_or_insert_default().set("code", code);
+        }
+    }
+    // Where several fields fail, the order of completion must not show.
+    response.errors.sort_by_key(|e| {
+        e.path
+            .iter()
+            .map(|segment| match segment {
+                async_graphql::PathSegment::Field(name) => (name.clone(), 0),
+                async_graphql::PathSegment::Index(at) => (String::new(), *at),
+            })
+            .collect::<Vec<_>>()
+    });
 }

@@ -1,5 +1,20 @@
 //! The GraphQL schema over the use cases.
 
 mod api;
+mod context;
+mod directives;
+mod errors;
+pub mod fields;
+mod ids;
+pub mod input;
+mod limits;
+pub mod mutation;
+mod object;
+mod query;
+mod scalars;
+mod selection;
+mod subscription;
+pub mod types;
 
-pub use api::{Limits, OperationKind, Prepared, Request, Schema};
+pub use api::{OperationKind, Prepared, Request, Schema};
+pub use limits::Limits;

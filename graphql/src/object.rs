@@ -1,6 +1,5 @@
 //! Objects that stand for rows: each field names the columns it is made of, once, for its resolver and for access.
 
-use crate::context::language;
 use crate::errors;
 use crate::scalars::{Code, Date, DateTime, Fen};
 use async_graphql::{Context, ID};
@@ -108,7 +107,7 @@ pub fn list<T: Object>(ctx: &Context<'_>, record: &Record) -> Option<Vec<T>> {
 }
 
 /// What the viewer may do with one row.
-pub fn viewer_access(ctx: &Context<'_>, record: &Record) -> crate::types::viewer::ViewerAccess {
+pub fn viewer_access(record: &Record) -> crate::types::viewer::ViewerAccess {
     let access = &record.access;
     let classes = DataClass::ALL
         .iter()
@@ -122,7 +121,6 @@ pub fn viewer_access(ctx: &Context<'_>, record: &Record) -> crate::types::viewer
             writable: access.write.contains(class),
         })
         .collect();
-    let _ = language(ctx);
     crate::types::viewer::ViewerAccess { actions: access.actions.iter().cloned().collect(), classes }
 }
 
@@ -156,15 +154,16 @@ macro_rules! object {
             }
         }
 
+        $(#[doc = $doc])+
         #[async_graphql::Object]
         impl $name {
             /// Global id, `Type:key`.
-            async fn id(&self) -> async_graphql::ID {
+            pub async fn id(&self) -> async_graphql::ID {
                 $crate::object::global_id(&self.0)
             }
             $(
                 $(#[doc = $fdoc])+
-                $(#[graphql(directive = $crate::object!(@always $always))])?
+                $(#[graphql(directive = $crate::directives::semanticNonNull::apply($crate::directives::$always))])?
                 async fn $field(&self, ctx: &async_graphql::Context<'_>) -> Option<$crate::object!(@type $kind $($enum)?)> {
                     $crate::object!(@get $kind $($enum)?)(ctx, &self.0, stringify!($col))
                 }
@@ -200,7 +199,6 @@ macro_rules! object {
     };
     (@link $name:ident) => { stringify!($name) };
     (@link $name:ident $link:ident) => { stringify!($link) };
-    (@always always) => { $crate::directives::semanticNonNull::apply(None) };
     (@type text) => { String };
     (@type int) => { i64 };
     (@type boolean) => { bool };
@@ -215,12 +213,6 @@ macro_rules! object {
     (@get $kind:ident) => { $crate::object::$kind };
 }
 
-/// The fields that objects with who-and-when columns share.
-#[macro_export]
-macro_rules! stamps {
-    () => {};
-}
-
 /// Declares a Relay connection with its edge.
 #[macro_export]
 macro_rules! connection {
@@ -228,6 +220,7 @@ macro_rules! connection {
         #[doc = concat!("A page of ", $what, ".")]
         pub struct $name(pub std::sync::Arc<domain::read::Page>);
 
+        #[doc = concat!("A page of ", $what, ".")]
         #[async_graphql::Object]
         impl $name {
             #[doc = concat!("The ", $what, " of this page, each with its cursor.")]

@@ -20,7 +20,7 @@ use domain::registry::{ChildFilter, ChildOrder};
 use domain::store::Cell;
 use domain::{Error, Result};
 use entity::codes::{Category, FileState, InterventionKind, InterventionState, OrganisationKind, RiskLevel, Schooling, Sex, VisitFinding};
-use entity::{CodedEnum, DivisionCode, Family};
+use entity::{DivisionCode, Family};
 use std::sync::Arc;
 
 /// Which children to list. Every condition must hold. A condition on data you may not see is refused.
@@ -192,6 +192,7 @@ async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
 
 pub struct Query;
 
+/// The roots of reading. Null in the place of what is not there for you.
 #[async_graphql::Object(name = "Query")]
 impl Query {
     /// Who is asking, for which purpose, and what that allows.

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A calendar date, `YYYY-MM-DD`, by the official time of the country (UTC+8).
 #[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -29,6 +30,7 @@ impl ScalarType for Date {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub ChronoTime<Utc>);
 
+/// A point in time, RFC 3339, to the millisecond, in UTC.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -46,6 +48,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fen(pub i64);
 
+/// An amount of money: an integer number of fen (分), one hundredth of a yuan.
 #[Scalar(name = "Fen")]
 impl ScalarType for Fen {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -84,7 +87,7 @@ fn create<T: CodedEnum>() -> MetaType {
         visible: None,
         inaccessible: false,
         tags: Vec::new(),
-        rust_typename: Some(std::any::type_name::<T>()),
+        rust_typename: Some(std::any::type_name::<Code<T>>()),
         requires_scopes: Vec::new(),
         directive_invocations: Vec::new(),
     }

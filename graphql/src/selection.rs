@@ -24,14 +24,17 @@ impl<'c> Walk<'c> {
         self.want(object, &sets)
     }
 
-    /// The selection below the payload's fields of this name.
-    pub fn below(&self, payload: &str, name: &str, object: &'static ObjectType) -> Result<Want> {
-        let set = &self.0.item.node.selection_set.node;
+    /// The selection below the payload's fields of this name; None when it is not selected.
+    pub fn below(&self, payload: &str, name: &str, object: &'static ObjectType) -> Result<Option<Want>> {
+        let mut outer = Vec::new();
+        self.same_key(&mut outer);
         let mut inner = Vec::new();
-        self.collect(set, payload, &mut inner);
+        for set in outer {
+            self.collect(set, payload, &mut inner);
+        }
         let sets: Vec<&SelectionSet> =
             inner.into_iter().filter(|f| f.name.node == name).map(|f| &f.selection_set.node).collect();
-        self.want(object, &sets)
+        if sets.is_empty() { Ok(None) } else { self.want(object, &sets).map(Some) }
     }
 
     /// The page asked for by the connection being resolved, with the selection of its nodes.

@@ -55,9 +55,13 @@ const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// `C` or, without a household registration, `T` (temporary); the county; two digits of the year; eight of chance.
 pub fn file_number(identified: bool, division: i64, on: NaiveDate, clock: &dyn Clock) -> String {
-    let county = DivisionCode::new(division).map_or(0, |d| d.at(DivisionLevel::County).value() / 1_000_000);
     let mut random = [0; 8];
     clock.random(&mut random);
+    numbered_file(identified, division, on, random)
+}
+
+pub(crate) fn numbered_file(identified: bool, division: i64, on: NaiveDate, random: [u8; 8]) -> String {
+    let county = DivisionCode::new(division).map_or(0, |d| d.at(DivisionLevel::County).value() / 1_000_000);
     let chance: String = random.iter().map(|b| BASE32[usize::from(b % 32)] as char).collect();
     format!("{}{county:06}{}{chance}", if identified { 'C' } else { 'T' }, on.format("%y"))
 }

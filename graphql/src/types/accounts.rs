@@ -2,7 +2,6 @@
 
 use super::child::Child;
 use super::reference::{Division, Organisation};
-use async_graphql::Context;
 
 crate::object! {
     /// An account of a person or a machine.
@@ -35,8 +34,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -73,8 +72,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::accounts::Account;
 use super::child::Child;
 use super::reference::{Organisation, Programme};
-use async_graphql::Context;
 
 crate::object! {
     /// A category the child was recognised in, from one day to another.
@@ -38,8 +37,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -82,8 +81,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -112,8 +111,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -154,8 +153,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -194,8 +193,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -234,8 +233,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 

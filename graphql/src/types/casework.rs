@@ -3,7 +3,6 @@
 use super::accounts::Account;
 use super::child::Child;
 use super::reference::Organisation;
-use async_graphql::Context;
 
 crate::object! {
     /// Something done for a child, from opening to outcome.
@@ -42,8 +41,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -82,8 +81,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 
@@ -118,8 +117,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 

@@ -6,7 +6,6 @@ use super::around::{
 };
 use super::casework::{AttachmentConnection, InterventionConnection, VisitConnection};
 use super::reference::{Division, Organisation};
-use async_graphql::Context;
 
 crate::object! {
     /// A child's file: one for each child in the country.
@@ -117,8 +116,8 @@ crate::object! {
         crate::object::version(&self.0)
     }
     /// What you may see and do here: it differs from child to child.
-    async fn viewer_access(&self, ctx: &Context<'_>) -> crate::types::viewer::ViewerAccess {
-        crate::object::viewer_access(ctx, &self.0)
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
     }
 }
 

@@ -44,20 +44,20 @@ crate::object! {
         /// Kind.
         kind: code(DivisionChangeKind) = kind, always;
         /// Code before.
-        from_code: division_code = from_code, always;
+        old_code: division_code = from_code, always;
         /// Name before.
-        from_name: text = from_name, always;
+        old_name: text = from_name, always;
         /// Code after.
-        to_code: division_code = to_code, always;
+        new_code: division_code = to_code, always;
         /// Name after.
-        to_name: text = to_name, always;
+        new_name: text = to_name, always;
         /// Day of the change.
         effective_on: date = effective_on, always;
         one {
             /// The division before.
-            from_division -> Division;
+            old_division as from_division -> Division;
             /// The division after.
-            to_division -> Division;
+            new_division as to_division -> Division;
         }
     }
 }

@@ -1,0 +1,89 @@
+//! A domain on a fresh database, for tests; gone when dropped.
+
+use crate::app::{Domain, DomainOptions};
+use crate::clock::TestClock;
+use sea_orm::{ConnectionTrait, Database};
+use std::sync::Arc;
+
+/// Names a superuser's URL on a PostgreSQL server; without it tests run on SQLite alone.
+const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
+const NOW: &str = "2026-11-24T02:00:00Z";
+
+pub struct TestDomain {
+    pub domain: Domain,
+    pub clock: Arc<TestClock>,
+    postgres: Option<(String, String)>,
+    folder: tempfile::TempDir,
+}
+
+impl std::ops::Deref for TestDomain {
+    type Target = Domain;
+    fn deref(&self) -> &Domain {
+        &self.domain
+    }
+}
+
+async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Domain {
+    Domain::open(DomainOptions {
+        database_url: url,
+        data: folder.path().to_path_buf(),
+        profile: "demo",
+        max_connections: 4,
+        migrate: true,
+        clock,
+    })
+    .await
+    .expect("a fresh domain opens")
+}
+
+pub async fn sqlite() -> TestDomain {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(TestClock::at(NOW.parse().expect("a time")));
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    TestDomain { domain: open(url, &folder, clock.clone()).await, clock, postgres: None, folder }
+}
+
+/// None where no server is named.
+pub async fn postgres() -> Option<TestDomain> {
+    let server = std::env::var(POSTGRES).ok()?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Arc::new(TestClock::at(NOW.parse().expect("a time")));
+    let suffix: String = folder.path().file_name()?.to_str()?.chars().filter(char::is_ascii_alphanumeric).collect();
+    let name = format!("cw_{}_{}", std::process::id(), suffix.to_lowercase());
+    let admin = Database::connect(&server).await.expect("the server answers");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a fresh database");
+    admin.close().await.expect("closed");
+    let base = server.trim_end_matches('/');
+    let base = if base.matches('/').count() > 2 { base.rsplit_once('/').map_or(base, |(head, _)| head) } else { base };
+    let domain = open(format!("{base}/{name}"), &folder, clock.clone()).await;
+    Some(TestDomain { domain, clock, postgres: Some((server, name)), folder })
+}
+
+/// Every database there is to test on.
+pub async fn each() -> Vec<TestDomain> {
+    let mut all = vec![sqlite().await];
+    all.extend(postgres().await);
+    all
+}
+
+impl TestDomain {
+    pub fn data(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for TestDomain {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.postgres.take() else { return };
+        // Drop cannot wait, and the test's own runtime may be ending: another thread does it.
+        let _ = std::thread::spawn(move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            runtime.block_on(async {
+                if let Ok(admin) = Database::connect(&server).await {
+                    let _ = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                }
+            });
+        })
+        .join();
+    }
+}

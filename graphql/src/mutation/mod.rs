@@ -1,0 +1,76 @@
+//! The roots of writing: one mutation for each action.
+
+mod casework;
+mod files;
+mod payload;
+mod programmes;
+
+pub use payload::UserError;
+
+use crate::context::{actor, domain};
+use crate::input::InputSpec;
+use async_graphql::Context;
+use casework::*;
+use files::*;
+use programmes::*;
+
+macro_rules! mutations {
+    ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident;)+) => {
+        pub struct Mutation;
+
+        /// The roots of writing: one mutation for each action, each in a transaction of its own.
+        #[async_graphql::Object(name = "Mutation")]
+        impl Mutation {
+            $(
+                $(#[doc = $doc])+
+                async fn $name(&self, ctx: &Context<'_>, #[graphql(desc = "What to do.")] input: $input) -> Option<$payload> {
+                    let meta = input.meta();
+                    let client_mutation_id = input.client_mutation_id.clone();
+                    let outcome = match input.resolve() {
+                        Ok(input) => domain(ctx).$name(actor(ctx), &input, &meta).await,
+                        Err(error) => Err(error),
+                    };
+                    $payload::answer(ctx, outcome, client_mutation_id).await
+                }
+            )+
+        }
+
+        /// Every input, for the coverage test and the documentation.
+        pub static INPUTS: &[&InputSpec] = &[$($input::SPEC,)+];
+    };
+}
+
+mutations! {
+    /// Opens a file for a child. Refused with ALREADY_ON_FILE when the child has one anywhere in the country.
+    register_child(RegisterChildInput) -> RegisterChildPayload;
+    /// Corrects what a file says of the child. A field that is not sent stays; null clears it.
+    correct_child(CorrectChildInput) -> CorrectChildPayload;
+    /// Recognises a child in a category, with its level of risk.
+    classify_child(ClassifyChildInput) -> ClassifyChildPayload;
+    /// Assigns a child to a child director.
+    assign_director(AssignDirectorInput) -> AssignDirectorPayload;
+    /// Closes a file, with the reason.
+    close_file(CloseFileInput) -> CloseFilePayload;
+    /// Reopens a closed file.
+    reopen_file(ReopenFileInput) -> ReopenFilePayload;
+    /// Adds a guardian: a new person, a known one, or an organisation.
+    add_guardian(AddGuardianInput) -> AddGuardianPayload;
+    /// Ends a guardianship, with the reason.
+    end_guardianship(EndGuardianshipInput) -> EndGuardianshipPayload;
+    /// Records a dated fact on a child or one of its parents.
+    record_fact(RecordFactInput) -> RecordFactPayload;
+    /// Ends a fact that is no longer true.
+    end_fact(EndFactInput) -> EndFactPayload;
+    /// Opens an intervention.
+    open_intervention(OpenInterventionInput) -> OpenInterventionPayload;
+    /// Closes an intervention, with its outcome.
+    close_intervention(CloseInterventionInput) -> CloseInterventionPayload;
+    /// Records a visit. Safe to repeat with the same id or idempotency key, as a phone that comes back online does.
+    record_visit(RecordVisitInput) -> RecordVisitPayload;
+    /// Announces a document of a file: its metadata.
+    add_attachment(AddAttachmentInput) -> AddAttachmentPayload;
+    /// Enrols a child in a programme at the rate in force where it lives.
+    enrol_child(EnrolChildInput) -> EnrolChildPayload;
+    /// Ends an enrolment, with the reason.
+    end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload;
+}

@@ -1,0 +1,82 @@
+//! Payloads: what was changed, read afresh under today's grants, or why nothing was.
+
+use crate::context::{actor, domain, trail};
+use crate::errors::soft;
+use crate::fields::ObjectType;
+use crate::scalars::Code;
+use crate::selection::Walk;
+use async_graphql::{Context, SimpleObject};
+use domain::Result;
+use domain::problems::UserErrorCode;
+use domain::read::Record;
+use domain::store::Cell;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Why a mutation changed nothing.
+#[derive(SimpleObject)]
+pub struct UserError {
+    /// Stable code, to act on.
+    pub code: Code<UserErrorCode>,
+    /// Path of the field below `input`; empty when it is about the whole.
+    pub field: Vec<String>,
+    /// Message in the language of `Accept-Language`, to show.
+    pub message: String,
+}
+
+pub(super) fn user_errors(ctx: &Context<'_>, errors: &[domain::problems::UserError]) -> Vec<UserError> {
+    trail(ctx).protected();
+    errors.iter().map(|e| UserError { code: Code(e.code), field: e.field.clone(), message: e.message(actor(ctx)) }).collect()
+}
+
+/// Reads an object of the payload, if it is selected.
+pub(super) async fn selected(ctx: &Context<'_>, payload: &str, name: &str, kind: &'static ObjectType, id: Option<Uuid>) -> Option<Arc<Record>> {
+    soft(ctx, read(ctx, payload, name, kind, id).await).flatten()
+}
+
+async fn read(ctx: &Context<'_>, payload: &str, name: &str, kind: &'static ObjectType, id: Option<Uuid>) -> Result<Option<Arc<Record>>> {
+    let (Some(want), Some(id)) = (Walk::of(ctx).below(payload, name, kind)?, id) else { return Ok(None) };
+    let found = domain(ctx).reader(actor(ctx)).object(&want, Cell::Uuid(id)).await?;
+    trail(ctx).record(&want, found.as_deref());
+    Ok(found)
+}
+
+#[macro_export]
+macro_rules! payload {
+    ($(#[doc = $doc:literal])+ $name:ident $({ $(#[doc = $odoc:literal])+ $object:ident : $type:ident })? ) => {
+        $(#[doc = $doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            /// The child's file as it is now, as far as you may see it.
+            pub child: Option<$crate::types::Child>,
+            $($(#[doc = $odoc])+ pub $object: Option<$crate::types::$type>,)?
+            /// Why nothing was changed; empty when it was done.
+            pub user_errors: Vec<$crate::mutation::UserError>,
+            /// As sent.
+            pub client_mutation_id: Option<String>,
+        }
+        impl $name {
+            pub(super) async fn answer(
+                ctx: &async_graphql::Context<'_>,
+                outcome: domain::Result<domain::command::Outcome>,
+                client_mutation_id: Option<String>,
+            ) -> Option<$name> {
+                use $crate::object::Object;
+                let outcome = $crate::errors::soft(ctx, outcome)?;
+                let (object, child, errors) = match outcome {
+                    domain::command::Outcome::Done { object, child } => (Some(object), child, Vec::new()),
+                    domain::command::Outcome::Refused(errors) => (None, None, errors),
+                };
+                let _ = object;
+                Some($name {
+                    child: $crate::mutation::payload::selected(ctx, stringify!($name), "child", $crate::types::Child::TYPE, child).await.map($crate::types::Child),
+                    $($object: $crate::mutation::payload::selected(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), $crate::types::$type::TYPE, object)
+                        .await
+                        .map($crate::types::$type),)?
+                    user_errors: $crate::mutation::payload::user_errors(ctx, &errors),
+                    client_mutation_id,
+                })
+            }
+        }
+    };
+}

@@ -1,0 +1,105 @@
+//! The command line.
+
+use crate::config::{Flags, Profile};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(
+    name = "child-welfare",
+    version,
+    about = "The GraphQL API behind a national information system for children in difficulty",
+    long_about = "The GraphQL API behind a national information system for children in difficulty.\n\n\
+        Without a command it starts the demonstration: `serve --demo`. That makes a folder ./data with an embedded \
+        database and synthetic children, and prints an address, the personas and a first request.\n\n\
+        Settings come, each over the one before, from defaults, a file (--config, or child-welfare.toml beside), \
+        variables (CHILD_WELFARE_LISTEN, CHILD_WELFARE_LIMITS__BODY_BYTES, …) and flags.",
+    after_long_help = "Examples:\n  \
+        child-welfare serve --demo\n  \
+        child-welfare serve --demo --listen 0.0.0.0:9000 --data /var/tmp/demo\n  \
+        child-welfare token --persona county-officer --data ./data\n  \
+        child-welfare migrate --profile production --database postgres://…\n  \
+        child-welfare import survey.xlsx --as county-officer --division 429004000000 --dry-run"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct Settings {
+    /// Settings file (default: child-welfare.toml beside, if there is one)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Demonstration: synthetic children, personas, keys of its own; never for real data
+    #[arg(long, conflicts_with = "profile")]
+    pub demo: bool,
+    /// Which checks hold; production refuses everything made by the other two [default: that of the data folder, else production]
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// Folder of the embedded database, the keys and the uploads [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE [default: an SQLite file in the data folder]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+impl Settings {
+    pub fn flags(&self) -> Flags {
+        Flags {
+            file: self.config.clone(),
+            profile: if self.demo { Some(Profile::Demo) } else { self.profile },
+            listen: None,
+            data: self.data.clone(),
+            database: self.database.clone(),
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start the server
+    #[command(
+        long_about = "Start the server: GraphQL at /graphql (POST, GET, WebSocket), the explorer at /explorer, health at \
+            /health/live and /health/ready.\n\nDemo and development bring the schema up to date themselves; production \
+            expects `migrate` to have been run. SIGTERM or Ctrl-C finishes what was accepted, then stops.",
+        after_long_help = "Examples:\n  child-welfare serve --demo\n  child-welfare serve --profile production --config /etc/child-welfare.toml"
+    )]
+    Serve {
+        #[command(flatten)]
+        settings: Settings,
+        /// Address and port [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<String>,
+    },
+    /// Create the schema, or bring it up to date
+    Migrate {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print the GraphQL schema (SDL)
+    Schema,
+    /// Print an access token of a persona: demo and development only
+    #[command(after_long_help = "Example:\n  \
+        curl -s http://127.0.0.1:8080/graphql -H \"Authorization: Bearer $(child-welfare token --persona county-officer --data ./data)\" \\\n    \
+        -H 'Content-Type: application/json' -d '{\"query\":\"{ __typename }\"}'")]
+    Token {
+        #[command(flatten)]
+        settings: Settings,
+        /// Whose token; an unknown name lists the known ones
+        #[arg(long, value_name = "NAME")]
+        persona: String,
+        /// How long it is good for
+        #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(i64).range(1..=crate::token::LONGEST_PERSONA_HOURS))]
+        hours: i64,
+    },
+    /// Look at settings, data folder, keys and database, and say what is wrong
+    Doctor {
+        #[command(flatten)]
+        settings: Settings,
+        /// Address and port the server would take
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<String>,
+    },
+}

@@ -1,0 +1,167 @@
+//! The commands, and how each fails in plain words.
+
+use crate::cli::{Cli, Command, Settings};
+use crate::config::{Config, ConfigError, Flags, Profile};
+use crate::keys::{self, KeyError, LocalKeys};
+use crate::seams::PERSONAS;
+use crate::{serve, telemetry, token};
+use domain::clock::{Clock, SystemClock};
+use domain::{Domain, DomainOptions, StartError};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("{}", start_error(.0))]
+    Start(#[from] StartError),
+    #[error("{address} is in use by another program; choose another address with --listen")]
+    PortInUse { address: SocketAddr },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("the data folder {} cannot be used: {}", .path.display(), io_words(.source))]
+    Data { path: PathBuf, source: std::io::Error },
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// 2 is for what the caller has to write differently.
+    pub fn code(&self) -> u8 {
+        if matches!(self, Failure::Config(_) | Failure::Usage(_)) { 2 } else { 1 }
+    }
+}
+
+fn io_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "the disk is full; nothing was changed".into(),
+        std::io::ErrorKind::PermissionDenied => "it may not be written".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn start_error(error: &StartError) -> String {
+    let text = error.to_string();
+    if text.contains("disk is full") || text.contains("No space left") {
+        return "the disk is full; nothing was changed. Make room and start again".into();
+    }
+    text
+}
+
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let command = cli.command.unwrap_or(Command::Serve { settings: Settings { demo: true, ..Settings::default() }, listen: None });
+    match command {
+        Command::Serve { settings, listen } => {
+            let config = Config::load(&Flags { listen, ..settings.flags() })?;
+            telemetry::start_logs(config.log_format, &config.log_filter);
+            serve::serve(config, clock).await
+        }
+        Command::Migrate { settings } => {
+            let config = Config::load(&settings.flags())?;
+            telemetry::start_logs(config.log_format, &config.log_filter);
+            let domain = open(&config, true, clock).await?;
+            say(&format!("The schema of {} is up to date.", crate::config::without_secret(&config.database_url)))?;
+            domain.db.clone().close().await;
+            Ok(())
+        }
+        Command::Schema => say(graphql::Schema::sdl().trim_end()),
+        Command::Token { settings, persona, hours } => print_token(&settings, &persona, hours, clock.as_ref()),
+        Command::Doctor { settings, listen } => doctor(&settings, listen, clock).await,
+    }
+}
+
+/// To standard output; a closed pipe is no failure.
+pub fn say(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Other(format!("cannot write to standard output: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Result<Domain, Failure> {
+    create_data_folder(config)?;
+    let options = DomainOptions {
+        database_url: config.database_url.clone(),
+        data: config.data.clone(),
+        profile: config.profile.name(),
+        max_connections: config.max_connections,
+        migrate,
+        clock,
+    };
+    Ok(Domain::open(options).await?)
+}
+
+/// Only its owner may look into it.
+fn create_data_folder(config: &Config) -> Result<(), Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&config.data).map_err(|source| Failure::Data { path: config.data.clone(), source })
+}
+
+pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
+    create_data_folder(config)?;
+    Ok(keys::open(&config.data, config.profile, clock)?)
+}
+
+fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {
+    let Some(persona) = PERSONAS.iter().find(|p| p.name == persona) else {
+        let names: Vec<_> = PERSONAS.iter().map(|p| format!("  {:22} {}", p.name, p.title_en)).collect();
+        return Err(Failure::Usage(format!("there is no persona {persona:?}; the personas are\n{}", names.join("\n"))));
+    };
+    let mut flags = settings.flags();
+    let data = flags.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into());
+    if flags.profile.is_none() {
+        // A folder without keys belongs to no demonstration, unless the caller says that it shall.
+        flags.profile = Some(keys::folder_profile(&data).ok_or_else(|| KeyError::None(data.display().to_string()))?);
+    }
+    if flags.profile == Some(Profile::Production) {
+        return Err(Failure::Usage("tokens of personas exist in the demo and development profiles only".into()));
+    }
+    let config = Config::load(&flags)?;
+    let keys = local_keys(&config, clock)?.ok_or_else(|| KeyError::None(data.display().to_string()))?;
+    say(&token::mint(&keys, &config.audience, persona.account, hours, clock)?)
+}
+
+async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let config = Config::load(&Flags { listen, ..settings.flags() })?;
+    let mut bad = 0;
+    let mut check = |what: &str, found: Result<String, String>| {
+        let (mark, text) = match found {
+            Ok(text) => ("ok  ", text),
+            Err(text) => {
+                bad += 1;
+                ("FAIL", text)
+            }
+        };
+        say(&format!("{mark} {what}: {text}"))
+    };
+    check("settings", Ok(format!("profile {}", config.profile.name())))?;
+    let exists = config.data.is_dir();
+    let folder = if exists { Ok(config.data.display().to_string()) } else { Err(format!("{} does not exist; start the server once, or create it", config.data.display())) };
+    check("data folder", folder)?;
+    if exists {
+        let keys = keys::open_existing(&config.data, config.profile, clock.as_ref()).map_err(|e| e.to_string());
+        check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
+        let shown = crate::config::without_secret(&config.database_url);
+        match open(&config, false, clock).await {
+            Ok(domain) => {
+                check("database", domain.db.ping().await.map(|()| format!("{shown}, schema up to date")).map_err(|e| e.to_string()))?;
+                domain.db.clone().close().await;
+            }
+            Err(failure) => check("database", Err(failure.to_string()))?,
+        }
+    }
+    let port = tokio::net::TcpListener::bind(config.listen).await;
+    check("address", port.map(|_| format!("{} is free", config.listen)).map_err(|e| format!("{}: {e} (a running server?)", config.listen)))?;
+    if bad > 0 { Err(Failure::Other(format!("{bad} thing(s) to mend"))) } else { Ok(()) }
+}

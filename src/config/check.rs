@@ -1,0 +1,284 @@
+//! Reads each known key, collects what is wrong, refuses unknown keys.
+
+use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LogFormat, Profile};
+use figment::Figment;
+use figment::value::{Dict, Value};
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const KEYS: &[&str] = &[
+    "profile",
+    "listen",
+    "data",
+    "database",
+    "max_connections",
+    "audience",
+    "issuers",
+    "cors.origins",
+    "demo.children",
+    "log.format",
+    "log.filter",
+    "metrics.listen",
+    "limits.body_bytes",
+    "limits.upload_bytes",
+    "limits.operation_seconds",
+    "limits.read_seconds",
+    "limits.in_flight",
+    "limits.connections",
+    "limits.tokens",
+    "limits.depth",
+];
+const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
+
+struct Check<'a> {
+    figment: &'a Figment,
+    problems: Vec<String>,
+}
+
+pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
+    let mut c = Check { figment, problems: Vec::new() };
+    c.unknown_keys();
+    let profile = c.profile();
+    let production = profile.is_production();
+    let listen = c.address("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let data: PathBuf = c.get("data", "a folder, such as ./data").unwrap_or_else(|| super::DEFAULT_DATA.into());
+    let database_url = c.database(&data);
+    let max_connections = c.number("max_connections", 10, 1, 1000) as u32;
+    let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
+    let issuers = c.issuers(&audience, production);
+    let cors_origins = c.origins();
+    let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
+    let log_format = c.get("log.format", "text or json").unwrap_or(if production { LogFormat::Json } else { LogFormat::Text });
+    let log_filter = c.text("log.filter", "a filter such as info,child_welfare=debug").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".into());
+    let metrics_listen = c.address("metrics.listen");
+    let limits = LimitsConfig {
+        body_bytes: c.number("limits.body_bytes", 256 * 1024, 1024, 16 << 20) as usize,
+        upload_bytes: c.number("limits.upload_bytes", 64 << 20, 1024, 1 << 30),
+        operation: Duration::from_secs(c.number("limits.operation_seconds", 5, 1, 60)),
+        read: Duration::from_secs(c.number("limits.read_seconds", 9, 1, 60)),
+        in_flight: c.number("limits.in_flight", 512, 1, 100_000) as usize,
+        connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
+        tokens: c.number("limits.tokens", 4000, 100, 100_000) as usize,
+        depth: c.number("limits.depth", 15, 5, 100) as usize,
+    };
+    if production && issuers.is_empty() && !c.problems.iter().any(|p| p.starts_with("issuers")) {
+        c.problems.push(
+            "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
+             to try the system out, start it with --demo"
+                .into(),
+        );
+    }
+    if metrics_listen == Some(listen) {
+        c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
+    }
+    if !c.problems.is_empty() {
+        return Err(ConfigError(c.problems));
+    }
+    Ok(Config {
+        profile,
+        listen,
+        data,
+        database_url,
+        max_connections,
+        audience,
+        issuers,
+        cors_origins,
+        demo_children,
+        log_format,
+        log_filter,
+        metrics_listen,
+        limits,
+    })
+}
+
+impl Check<'_> {
+    fn unknown_keys(&mut self) {
+        let all = match self.figment.extract::<Dict>() {
+            Ok(all) => all,
+            // A file that cannot be parsed fails here, and each key after it.
+            Err(error) => return self.problems.push(error.to_string().lines().next().unwrap_or("the file cannot be read").to_owned()),
+        };
+        let mut found = Vec::new();
+        flatten("", &all, &mut found);
+        for key in found {
+            if !KEYS.contains(&key.as_str()) {
+                let near = KEYS.iter().find(|k| k.ends_with(key.rsplit('.').next().unwrap_or(&key)));
+                let hint = near.map_or_else(|| format!("known are {}", KEYS.join(", ")), |k| format!("did you mean {k}?"));
+                self.problems.push(format!("{key}: no such key; {hint}"));
+            }
+        }
+    }
+
+    /// A key's value, or `None` when it is absent or wrong.
+    fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
+        let value = self.figment.find_value(key).ok()?;
+        match value.deserialize::<T>() {
+            Ok(read) => Some(read),
+            Err(_) => {
+                self.wrong(key, &shown(&value), right);
+                None
+            }
+        }
+    }
+
+    fn wrong(&mut self, key: &str, value: &str, right: &str) {
+        let from = self.figment.find_metadata(key).map(|m| format!(" (from {})", m.name)).unwrap_or_default();
+        self.problems.push(format!("{key}: \"{value}\"{from} is not right; it should be {right}"));
+    }
+
+    fn text(&mut self, key: &str, right: &str) -> Option<String> {
+        let text: String = self.get(key, right)?;
+        if text.trim().is_empty() {
+            self.wrong(key, &text, right);
+            return None;
+        }
+        Some(text)
+    }
+
+    fn number(&mut self, key: &str, default: u64, least: u64, most: u64) -> u64 {
+        let right = format!("a whole number from {least} to {most}");
+        match self.get::<u64>(key, &right) {
+            Some(n) if (least..=most).contains(&n) => n,
+            Some(n) => {
+                self.wrong(key, &n.to_string(), &right);
+                default
+            }
+            None => default,
+        }
+    }
+
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let right = "an address and a port, such as 127.0.0.1:8080 or [::]:8080";
+        let text = self.text(key, right)?;
+        // "localhost:8080" is what people type.
+        match text.replace("localhost:", "127.0.0.1:").parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                self.wrong(key, &text, right);
+                None
+            }
+        }
+    }
+
+    fn profile(&mut self) -> Profile {
+        let right = "demo, development or production";
+        let Some(name) = self.text("profile", right) else { return Profile::Production };
+        Profile::from_name(&name).unwrap_or_else(|| {
+            self.wrong("profile", &name, right);
+            Profile::Development
+        })
+    }
+
+    fn database(&mut self, data: &std::path::Path) -> String {
+        let right = "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+        match self.text("database", right) {
+            None => format!("sqlite://{}", data.join("child-welfare.db").display()),
+            Some(url) if url.starts_with("sqlite:") || url.starts_with("postgres://") || url.starts_with("postgresql://") => url,
+            Some(url) => {
+                self.wrong("database", &without_secret(&url), right);
+                url
+            }
+        }
+    }
+
+    fn origins(&mut self) -> Vec<String> {
+        let right = "a list of origins, such as [\"https://front.example.org\"]";
+        let origins: Vec<String> = self.get("cors.origins", right).unwrap_or_default();
+        for origin in &origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if host.is_none_or(|h| h.is_empty() || h.contains(['/', '*', '?', '#'])) {
+                self.wrong("cors.origins", origin, "a scheme, a host and perhaps a port, without a path, such as https://front.example.org");
+            }
+        }
+        origins
+    }
+
+    fn issuers(&mut self, audience: &str, production: bool) -> Vec<IssuerConfig> {
+        let right = "a list of tables [[issuers]] with issuer, and perhaps jwks_uri, audience, name";
+        let list: Vec<Dict> = self.get("issuers", right).unwrap_or_default();
+        let mut out: Vec<IssuerConfig> = Vec::new();
+        for (n, dict) in list.iter().enumerate() {
+            let at = |key: &str| format!("issuers[{n}].{key}");
+            for key in dict.keys().filter(|k| !ISSUER_KEYS.contains(&k.as_str())) {
+                self.problems.push(format!("{}: no such key; known are {}", at(key), ISSUER_KEYS.join(", ")));
+            }
+            let mut text = |key: &str| match dict.get(key) {
+                None => None,
+                Some(value) => match value.as_str() {
+                    Some(text) if !text.is_empty() => Some(text.to_owned()),
+                    _ => {
+                        self.problems.push(format!("{}: \"{}\" is not right; it should be a text", at(key), shown(value)));
+                        None
+                    }
+                },
+            };
+            let (issuer, jwks_uri) = (text("issuer"), text("jwks_uri"));
+            let (own_audience, name) = (text("audience"), text("name"));
+            let Some(issuer) = issuer else {
+                if !dict.contains_key("issuer") {
+                    self.problems.push(format!("{}: missing; it should be the `iss` of the issuer's tokens", at("issuer")));
+                }
+                continue;
+            };
+            if Profile::ALL.iter().any(|p| p.local_issuer() == Some(&issuer)) {
+                self.problems.push(format!("{}: \"{issuer}\" is the issuer of the demonstration; name your own", at("issuer")));
+            }
+            if out.iter().any(|other| other.issuer == issuer) {
+                self.problems.push(format!("{}: \"{issuer}\" is there twice", at("issuer")));
+            }
+            let (fetched, key) = jwks_uri.as_ref().map_or((&issuer, "issuer"), |uri| (uri, "jwks_uri"));
+            if !may_fetch(fetched, production) {
+                let local = if production { "" } else { " (or http:// of this machine)" };
+                let more = if jwks_uri.is_none() { "; an issuer that is no URL needs a jwks_uri" } else { "" };
+                self.problems.push(format!("{}: \"{fetched}\" is not right; it should be an https:// URL{local}{more}", at(key)));
+            }
+            out.push(IssuerConfig {
+                name: name.unwrap_or_else(|| issuer.clone()),
+                audience: own_audience.unwrap_or_else(|| audience.to_owned()),
+                issuer,
+                jwks_uri,
+            });
+        }
+        out
+    }
+}
+
+/// Keys are fetched over TLS; outside production also from this machine.
+fn may_fetch(url: &str, production: bool) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    match url.scheme() {
+        "https" => true,
+        "http" => !production && matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")),
+        _ => false,
+    }
+}
+
+fn flatten(prefix: &str, dict: &Dict, out: &mut Vec<String>) {
+    for (key, value) in dict {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Dict(_, inner) if !KEYS.contains(&path.as_str()) => flatten(&path, inner, out),
+            _ => out.push(path),
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(_, text) => text.clone(),
+        Value::Dict(..) => "a table".into(),
+        Value::Array(..) => "a list".into(),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    };
+    without_secret(&text)
+}
+
+/// A URL without the password in it.
+pub fn without_secret(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}

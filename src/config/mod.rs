@@ -1,0 +1,157 @@
+//! Settings: defaults < file < environment < command line, checked as a whole before anything starts.
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+pub use check::without_secret;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::Dict;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub const ENV_PREFIX: &str = "CHILD_WELFARE_";
+pub const DEFAULT_DATA: &str = "./data";
+pub const DEFAULT_FILE: &str = "child-welfare.toml";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    Demo,
+    Development,
+    Production,
+}
+
+impl Profile {
+    pub const ALL: [Profile; 3] = [Profile::Demo, Profile::Development, Profile::Production];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Demo => "demo",
+            Profile::Development => "development",
+            Profile::Production => "production",
+        }
+    }
+    pub fn from_name(name: &str) -> Option<Profile> {
+        Profile::ALL.into_iter().find(|p| p.name() == name)
+    }
+    pub fn is_production(self) -> bool {
+        self == Profile::Production
+    }
+    /// The issuer of the tokens this profile signs itself; production signs none.
+    pub fn local_issuer(self) -> Option<&'static str> {
+        match self {
+            Profile::Demo => Some("child-welfare-demo"),
+            Profile::Development => Some("child-welfare-development"),
+            Profile::Production => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerConfig {
+    pub issuer: String,
+    /// Found by discovery when absent.
+    pub jwks_uri: Option<String>,
+    pub audience: String,
+    /// For logs.
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    pub body_bytes: usize,
+    pub upload_bytes: u64,
+    pub operation: Duration,
+    /// For the headers, and again for the body.
+    pub read: Duration,
+    pub in_flight: usize,
+    pub connections: usize,
+    pub tokens: usize,
+    pub depth: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub profile: Profile,
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub database_url: String,
+    pub max_connections: u32,
+    pub audience: String,
+    pub issuers: Vec<IssuerConfig>,
+    pub cors_origins: Vec<String>,
+    pub demo_children: usize,
+    pub log_format: LogFormat,
+    pub log_filter: String,
+    pub metrics_listen: Option<SocketAddr>,
+    pub limits: LimitsConfig,
+}
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    pub file: Option<PathBuf>,
+    pub profile: Option<Profile>,
+    pub listen: Option<String>,
+    pub data: Option<PathBuf>,
+    pub database: Option<String>,
+}
+
+/// Everything that is wrong, each with its key.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the settings are not right:\n{}", .0.iter().map(|p| format!("  - {p}")).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// A profile that no layer names is that of the data folder, and production where the folder has none.
+    pub fn load(flags: &Flags) -> Result<Config, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(file) = &flags.file {
+            if !file.is_file() {
+                return Err(ConfigError(vec![format!("--config: there is no file {}", file.display())]));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        } else if Path::new(DEFAULT_FILE).is_file() {
+            figment = figment.merge(Toml::file_exact(DEFAULT_FILE));
+        }
+        // Names that begin with TEST_ belong to the test suite.
+        let env = Env::prefixed(ENV_PREFIX).filter(|key| !key.starts_with("test_")).split("__");
+        figment = figment.merge(env).merge(Serialized::defaults(flags.dict()));
+        if figment.find_value("profile").is_err() {
+            let data = figment.extract_inner::<PathBuf>("data").unwrap_or_else(|_| DEFAULT_DATA.into());
+            if let Some(profile) = crate::keys::folder_profile(&data) {
+                figment = figment.merge(("profile", profile.name()));
+            }
+        }
+        Config::from_figment(figment)
+    }
+
+    pub fn from_figment(figment: Figment) -> Result<Config, ConfigError> {
+        check::check(&figment)
+    }
+}
+
+impl Flags {
+    fn dict(&self) -> Dict {
+        let mut dict = Dict::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                dict.insert(key.to_owned(), value.into());
+            }
+        };
+        put("profile", self.profile.map(|p| p.name().to_owned()));
+        put("listen", self.listen.clone());
+        put("data", self.data.as_ref().map(|d| d.to_string_lossy().into_owned()));
+        put("database", self.database.clone());
+        dict
+    }
+}

@@ -1,0 +1,63 @@
+use super::{Config, ConfigError, Profile};
+use figment::Figment;
+use figment::providers::{Format, Toml};
+
+fn load(toml: &str) -> Result<Config, ConfigError> {
+    Config::from_figment(Figment::new().merge(Toml::string(toml)))
+}
+
+fn problems(toml: &str) -> Vec<String> {
+    load(toml).expect_err("settings that are wrong").0
+}
+
+#[test]
+fn defaults_suffice_for_the_demo() {
+    let config = load("profile = 'demo'").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database_url, "sqlite://./data/child-welfare.db");
+    assert_eq!(config.demo_children, 10_000);
+    assert_eq!(config.limits.body_bytes, 262_144);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_key_value_and_remedy() {
+    let found = problems(
+        "profile = 'demo'\nlisten = 'nowhere'\nmax_connections = 0\ndatabase = 'mysql://me:hidden@host/x'\n\
+         cors.origins = ['*']\nlimits.depht = 3\n[log]\nformat = 'xml'\n[[issuers]]\nname = 'a'\ncolour = 'red'",
+    );
+    for (key, part) in [
+        ("listen", "\"nowhere\""),
+        ("max_connections", "1 to 1000"),
+        ("database", "mysql://…@host/x"),
+        ("cors.origins", "\"*\""),
+        ("limits.depht", "no such key"),
+        ("log.format", "text or json"),
+        ("issuers[0].issuer", "missing"),
+        ("issuers[0].colour", "no such key"),
+    ] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 8, "{found:#?}");
+    assert!(!found.iter().any(|p| p.contains("hidden")), "a password is shown: {found:#?}");
+}
+
+#[test]
+fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
+    assert!(problems("profile = 'production'")[0].starts_with("issuers:"));
+    let demo = problems("profile = 'production'\n[[issuers]]\nissuer = 'child-welfare-demo'\njwks_uri = 'https://id.example.org/keys'");
+    assert!(demo[0].contains("demonstration"), "{demo:?}");
+    let plain = problems("profile = 'production'\n[[issuers]]\nissuer = 'http://127.0.0.1:9000'");
+    assert!(plain[0].contains("https://"), "{plain:?}");
+    let config = load("profile = 'production'\n[[issuers]]\nissuer = 'https://id.example.org'").unwrap();
+    assert_eq!((config.profile, config.issuers[0].audience.as_str()), (Profile::Production, "child-welfare"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told() {
+    assert!(!problems("profile = ").is_empty());
+}
+
+#[test]
+fn the_profile_that_nobody_named_is_production() {
+    assert!(problems("listen = '127.0.0.1:1'")[0].starts_with("issuers:"));
+}

@@ -1,0 +1,125 @@
+//! GraphQL over HTTP.
+
+use super::answer::{Done, Refused, ResultBody, is_request_error, json_answer};
+use super::negotiate::{self, Media};
+use super::{App, Context, Shared, auth, only, params, ws};
+use axum::Extension;
+use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
+use domain::access::Actor;
+use domain::store::meter::{metered, statements};
+use futures_util::FutureExt;
+use graphql::{OperationKind, Prepared};
+use std::panic::AssertUnwindSafe;
+
+pub async fn handle(State(app): State<Shared>, Extension(context): Extension<Context>, request: Request) -> Response {
+    if request.headers().get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return open_socket(app, context, request).await;
+    }
+    let media = negotiate::for_errors(request.headers());
+    match metered(async {
+        let mut answer = answer(&app, &context, request).await;
+        if let Ok(answer) = &mut answer
+            && let Some(done) = answer.extensions_mut().get_mut::<Done>()
+        {
+            done.statements = statements();
+        }
+        answer
+    })
+    .await
+    {
+        Ok(answer) => answer,
+        Err(refused) => refused.answer(&context, media),
+    }
+}
+
+async fn open_socket(app: Shared, context: Context, request: Request) -> Response {
+    if !super::cors::may_open_socket(&app.config.cors_origins, request.headers()) {
+        let refused = Refused::new(StatusCode::FORBIDDEN, "FORBIDDEN", "不接受来自此网站的连接", "sockets from pages of that origin are not accepted");
+        return refused.answer(&context, Media::Json);
+    }
+    let (mut parts, _) = request.into_parts();
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => ws::upgrade(app, context, upgrade, &parts.headers),
+        Err(_) => Refused::bad_request("WebSocket 握手不正确", "the WebSocket handshake is not right").answer(&context, Media::Json),
+    }
+}
+
+async fn answer(app: &App, context: &Context, request: Request) -> Result<Response, Refused> {
+    // Who asks comes before what is asked.
+    let signed = auth::sign_in(app, request.headers(), context).await?;
+    if let Some(answer) = only("GET, HEAD, POST", request.method(), context) {
+        return Ok(answer);
+    }
+    let media = negotiate::accept(request.headers()).ok_or_else(|| {
+        Refused::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "NOT_ACCEPTABLE",
+            "答复只有 application/graphql-response+json 或 application/json",
+            "answers are application/graphql-response+json or application/json",
+        )
+    })?;
+    let (parts, body) = request.into_parts();
+    let post = parts.method == Method::POST;
+    let asked = if post {
+        if !negotiate::is_json(&parts.headers) {
+            return Err(Refused::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "请求体应为 application/json，编码 UTF-8",
+                "the body should be application/json in UTF-8",
+            ));
+        }
+        params::from_body(&params::read_body(body, &parts.headers, app.config.limits.body_bytes, app.config.limits.read).await?)?
+    } else {
+        if parts.uri.query().is_some_and(|q| q.len() > app.config.limits.body_bytes) {
+            return Err(Refused::too_large(app.config.limits.body_bytes as u64));
+        }
+        params::from_uri(&parts.uri)?
+    };
+    let _permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
+    let mut operation = asked.operation_name.clone();
+    let response = match app.schema.prepare(asked) {
+        // A name that was not found in the document may be anything.
+        Err(response) => {
+            operation = None;
+            *response
+        }
+        Ok(prepared) => {
+            match prepared.kind() {
+                OperationKind::Mutation if !post => return Err(Refused::method("POST")),
+                OperationKind::Subscription => {
+                    return Err(Refused::bad_request("订阅请使用 WebSocket（graphql-transport-ws）", "subscriptions go over WebSocket (graphql-transport-ws)"));
+                }
+                _ => run(app, prepared, signed.actor, context).await?,
+            }
+        }
+    };
+    let failed = is_request_error(&response);
+    let status = if failed && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let body = serde_json::to_vec(&ResultBody::new(&response, &context.request_id)).map_err(|_| Refused::internal())?;
+    let mut answer = json_answer(status, media, body);
+    let outcome = if failed {
+        "request_error"
+    } else if response.errors.is_empty() {
+        "ok"
+    } else {
+        "field_errors"
+    };
+    answer.extensions_mut().insert(Done { outcome, operation, statements: 0 });
+    Ok(answer)
+}
+
+/// Executes within the time allowed; what is late is dropped, and its transaction with it.
+pub async fn run(app: &App, prepared: Prepared, actor: Actor, context: &Context) -> Result<async_graphql::Response, Refused> {
+    let work = AssertUnwindSafe(app.schema.execute(prepared, actor)).catch_unwind();
+    match tokio::time::timeout(app.config.limits.operation, work).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(_)) => Err(Refused::internal()),
+        Err(_) => {
+            tracing::warn!(request_id = %context.request_id, "operation timed out");
+            Err(Refused::timeout())
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Reads a compact JWS without trusting it: every doubled key, reference to a key or unknown header is refused.
+
+use super::Refusal;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::fmt;
+
+pub const MOST_BYTES: usize = 8 * 1024;
+const MOST_TEXT: usize = 255;
+/// A lifetime over this is refused, whoever issued it.
+const LONGEST: i64 = 24 * 3600;
+/// How far the clock of an issuer may be off.
+const LEEWAY: i64 = 60;
+/// Everything else in a header is refused: `crit`, `b64`, `jku`, `jwk`, `x5u`, `x5c`, `cty`, `zip`, and what is yet to come.
+const HEADERS: &[&str] = &["alg", "typ", "kid", "x5t", "x5t#S256"];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub issuer: String,
+    pub audience: Vec<String>,
+    pub subject: String,
+    pub id: String,
+    pub expires: i64,
+    pub not_before: i64,
+    pub issued: i64,
+}
+
+#[derive(Debug)]
+pub struct Parsed<'a> {
+    pub alg: Algorithm,
+    pub kid: String,
+    pub claims: Claims,
+    /// What is signed.
+    pub message: &'a str,
+    pub signature: &'a str,
+}
+
+pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
+    if token.len() > MOST_BYTES {
+        return Err(Refusal::Malformed("too long"));
+    }
+    let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed("not three parts"))?;
+    let (head, body) = message.split_once('.').ok_or(Refusal::Malformed("not three parts"))?;
+    if body.contains('.') || signature.is_empty() {
+        return Err(Refusal::Malformed("not three parts"));
+    }
+    let (header, claims) = (object(head)?, object(body)?);
+    if let Some(_unknown) = header.keys().find(|k| !HEADERS.contains(&k.as_str())) {
+        return Err(Refusal::Header("a header that is not accepted"));
+    }
+    let alg = match text(&header, "alg")? {
+        "ES256" => Algorithm::ES256,
+        "EdDSA" => Algorithm::EdDSA,
+        _ => return Err(Refusal::Header("alg")),
+    };
+    let typ = text(&header, "typ")?;
+    if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
+        return Err(Refusal::Header("typ"));
+    }
+    let claims = Claims {
+        issuer: text(&claims, "iss")?.to_owned(),
+        audience: match claims.get("aud") {
+            Some(Value::String(one)) => vec![one.clone()],
+            Some(Value::Array(many)) => many
+                .iter()
+                .map(|v| v.as_str().map(str::to_owned).ok_or(Refusal::Claim("aud")))
+                .collect::<Result<_, _>>()?,
+            _ => return Err(Refusal::Claim("aud")),
+        },
+        subject: text(&claims, "sub")?.to_owned(),
+        id: text(&claims, "jti")?.to_owned(),
+        expires: seconds(&claims, "exp")?,
+        not_before: seconds(&claims, "nbf")?,
+        issued: seconds(&claims, "iat")?,
+    };
+    Ok(Parsed { alg, kid: text(&header, "kid")?.to_owned(), claims, message, signature })
+}
+
+impl Claims {
+    pub fn check_times(&self, now: i64) -> Result<(), Refusal> {
+        let life = self.expires.checked_sub(self.issued).ok_or(Refusal::Claim("exp"))?;
+        if life <= 0 || life > LONGEST || self.not_before > self.expires {
+            return Err(Refusal::Claim("exp"));
+        }
+        if now >= self.expires {
+            return Err(Refusal::Expired);
+        }
+        if self.not_before > now + LEEWAY {
+            return Err(Refusal::Claim("nbf"));
+        }
+        if self.issued > now + LEEWAY {
+            return Err(Refusal::Claim("iat"));
+        }
+        Ok(())
+    }
+}
+
+fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, Refusal> {
+    match object.get(key) {
+        Some(Value::String(text)) if !text.is_empty() && text.len() <= MOST_TEXT => Ok(text),
+        _ => Err(Refusal::Claim(key)),
+    }
+}
+
+fn seconds(object: &Map<String, Value>, key: &'static str) -> Result<i64, Refusal> {
+    object.get(key).and_then(Value::as_i64).filter(|n| *n > 0).ok_or(Refusal::Claim(key))
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed("not base64url"))?;
+    match serde_json::from_slice::<Unique>(&bytes) {
+        Ok(Unique(Value::Object(map))) => Ok(map),
+        _ => Err(Refusal::Malformed("not a JSON object with each key once")),
+    }
+}
+
+/// JSON in which no object, at any depth, has a key twice.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Unique)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut out = Vec::new();
+        while let Some(Unique(value)) = seq.next_element()? {
+            out.push(value);
+        }
+        Ok(out.into())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut out = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let Unique(value) = map.next_value()?;
+            if out.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key is there twice"));
+            }
+        }
+        Ok(out.into())
+    }
+}

@@ -1,0 +1,5 @@
+//! The contract of the binary on the wire: HTTP, WebSocket, command line.
+
+mod command;
+mod http;
+mod socket;

@@ -1,0 +1,106 @@
+use crate::harness::{Backend, Server, Start};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn open(server: &Server, origin: Option<&str>) -> Result<Socket, Error> {
+    let mut request = format!("{}/graphql", server.url.replacen("http", "ws", 1)).into_client_request()?;
+    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    connect_async(request).await.map(|(socket, _)| socket)
+}
+
+async fn say(socket: &mut Socket, message: Value) {
+    socket.send(Message::text(message.to_string())).await.unwrap();
+}
+
+async fn hear(socket: &mut Socket) -> Message {
+    loop {
+        match tokio::time::timeout(Duration::from_secs(20), socket.next()).await.expect("an answer in time") {
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(message)) => return message,
+            other => panic!("the socket is gone: {other:?}"),
+        }
+    }
+}
+
+async fn hear_json(socket: &mut Socket) -> Value {
+    serde_json::from_str(hear(socket).await.to_text().unwrap()).unwrap()
+}
+
+async fn hear_close(socket: &mut Socket) -> u16 {
+    loop {
+        if let Message::Close(frame) = hear(socket).await {
+            return frame.map_or(1005, |f| f.code.into());
+        }
+    }
+}
+
+async fn acknowledged(server: &Server) -> Socket {
+    let mut socket = open(server, None).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", server.token("county-officer")) } })).await;
+    assert_eq!(hear_json(&mut socket).await["type"], "connection_ack");
+    socket
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_open_no_socket() {
+    let server = Start::demo(Backend::Sqlite).env("CORS__ORIGINS", r#"["https://front.example.org"]"#).start().await;
+    let own = server.url.clone();
+    for (origin, wanted) in [(None, true), (Some(own.as_str()), true), (Some("https://front.example.org"), true), (Some("https://other.example.org"), false), (Some("null"), false)] {
+        match open(&server, origin).await {
+            Ok(_) => assert!(wanted, "{origin:?}"),
+            Err(Error::Http(answer)) => assert!(!wanted && answer.status() == 403, "{origin:?}: {}", answer.status()),
+            Err(other) => panic!("{origin:?}: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_long_ends_the_socket() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let mut socket = acknowledged(&server).await;
+    say(&mut socket, json!({ "type": "ping", "payload": { "x": "x".repeat(70_000) } })).await;
+    assert_eq!(hear_close(&mut socket).await, 1009);
+}
+
+#[tokio::test]
+async fn a_purpose_without_a_grant_is_forbidden() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let mut socket = open(&server, None).await.unwrap();
+    let payload = json!({ "Authorization": format!("Bearer {}", server.token("county-officer")), "x-purpose": "health-care" });
+    say(&mut socket, json!({ "type": "connection_init", "payload": payload })).await;
+    assert_eq!(hear_close(&mut socket).await, 4403);
+}
+
+#[tokio::test]
+async fn an_operation_is_answered_with_an_id_of_its_own() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let mut socket = acknowledged(&server).await;
+    let mut ids = Vec::new();
+    for id in ["a", "b"] {
+        say(&mut socket, json!({ "type": "subscribe", "id": id, "payload": { "query": "{ __typename }" } })).await;
+        let next = hear_json(&mut socket).await;
+        assert_eq!((&next["type"], &next["id"], &next["payload"]["data"]["__typename"]), (&json!("next"), &json!(id), &json!("Query")));
+        assert_eq!(hear_json(&mut socket).await, json!({ "type": "complete", "id": id }));
+        ids.push(next["payload"]["extensions"]["requestId"].clone());
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn a_stop_closes_the_sockets_as_going_away() {
+    let mut server = Start::demo(Backend::Sqlite).start().await;
+    let mut socket = acknowledged(&server).await;
+    server.terminate();
+    assert_eq!(hear_close(&mut socket).await, 1001);
+    assert!(server.wait().success());
+}
