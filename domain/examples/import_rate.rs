@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+#[allow(dead_code)]
 #[path = "../../tests/support/survey_sheet.rs"]
 mod survey_sheet;
 

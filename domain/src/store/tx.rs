@@ -122,7 +122,9 @@ impl Tx {
 
     async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<()> {
         let audit_id = new_id();
-        let objects = crate::audit::objects_of(changes.iter().map(|c| (c.table.type_name, c.id)));
+        // A batch's record names its files; what lies in them is in the change log.
+        let named = |change: &&Change| changes.len() <= FEW || change.child.is_none_or(|child| child == change.id);
+        let objects = crate::audit::objects_of(changes.iter().filter(named).map(|c| (c.table.type_name, c.id)));
         let mut audit = crate::audit::insert_records(&[crate::audit::Entry {
             id: audit_id,
             at,

@@ -115,14 +115,17 @@ impl Domain {
     /// Imports a file to its end. An error before the first row is an `Err`; later ones are in the report.
     pub async fn import_survey(&self, actor: &Actor, options: ImportOptions, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<ImportReport> {
         may_import(actor)?;
-        let source = Source { path: options.path.clone(), mapping: options.mapping, survey_date: options.survey_date };
+        let problems = options.problems.unwrap_or_else(|| options.path.with_extension("problems.csv"));
+        if problems == options.path {
+            return Err(Error::bad("PROBLEM_FILE", "problems", "the file of problems would overwrite the survey sheet: name another"));
+        }
+        let source = Source { path: options.path, mapping: options.mapping, survey_date: options.survey_date };
         let (opened, source) = tokio::task::spawn_blocking(move || (open_file(&source), source)).await.map_err(Error::internal)?;
         let opened = opened.map_err(|error| unreadable(actor, &error))?;
         let batch = self.clock.id();
         let division = options.division.map_or(actor.division, DivisionCode::value);
         let row = batch_row(self, actor, batch, division, &options.file_name, &opened.sha256);
         batch::insert(self, actor, row, batch).await?;
-        let problems = options.problems.unwrap_or_else(|| options.path.with_extension("problems.csv"));
         let job = Job {
             batch,
             opened,

@@ -13,6 +13,9 @@ use std::collections::HashMap;
 /// Endings of village names that people write or leave out.
 const COMMITTEES: [&str; 6] = ["社区居民委员会", "居民委员会", "社区居委会", "居委会", "村民委员会", "村委会"];
 const PLAIN: [&str; 3] = ["社区", "村", "嘎查"];
+const COUNTIES: [&str; 6] = ["自治县", "自治旗", "县", "市", "区", "旗"];
+/// Words of an address that name something above the township.
+const ABOVE: [&str; 6] = ["省", "市", "州", "县", "区", "旗"];
 const TOWNS: [&str; 5] = ["街道办事处", "街道", "镇", "乡", "苏木"];
 /// Suggestions in one message.
 const MOST_NAMED: usize = 5;
@@ -20,6 +23,8 @@ const MOST_NAMED: usize = 5;
 struct Village {
     code: i64,
     name: String,
+    /// As people write it.
+    plain: String,
     /// The name that tells it apart: no committee, no `村`.
     bare: String,
     township: usize,
@@ -34,6 +39,8 @@ struct Township {
 /// The divisions below the import's own, by name.
 pub(super) struct Places {
     fallback: Option<i64>,
+    /// Counties by code, with the names that tell them apart.
+    counties: HashMap<i64, String>,
     townships: Vec<Township>,
     villages: Vec<Village>,
     exact: HashMap<String, Vec<usize>>,
@@ -42,6 +49,11 @@ pub(super) struct Places {
 
 fn without(name: &str, endings: &[&str]) -> Option<String> {
     endings.iter().find_map(|ending| name.strip_suffix(ending)).filter(|stem| !stem.is_empty()).map(str::to_owned)
+}
+
+/// A name without its kind, when two characters or more are left.
+fn short(name: &str, kinds: &[&str]) -> String {
+    without(name, kinds).filter(|stem| stem.chars().count() > 1).unwrap_or_else(|| name.to_owned())
 }
 
 /// `杨柳村民委员会`, `杨柳村村委会` and `杨柳村` are the same village; `杨柳社区` is another.
@@ -67,28 +79,29 @@ impl Places {
             if high - low >= 100_000_000_000 {
                 return Err(Error::bad("DIVISION_TOO_HIGH", "division", "name a province, or a division below one, for the rows of this import"));
             }
-            within = within.add(Expr::col("code").between(*low, *high));
+            within = within.add(Expr::col("code").between(*low, *high)).add(Expr::col("code").eq(low - low % 1_000_000));
         }
         let select = Query::select()
             .columns(["code", "level", "name"])
             .from("division")
-            .cond_where(Condition::all().add(within).add(Expr::col("level").gte(4_i16)))
+            .cond_where(Condition::all().add(within).add(Expr::col("level").gte(3_i16)))
             .cond_where(Condition::any().add(Expr::col("valid_to").is_null()).add(Expr::col("valid_to").gt(today)))
             .order_by("code", sea_orm::Order::Asc)
             .to_owned();
         let fallback = own.filter(|code| code.level() >= DivisionLevel::Township).map(DivisionCode::value);
         let mut places =
-            Places { fallback, townships: Vec::new(), villages: Vec::new(), exact: HashMap::new(), bare: HashMap::new() };
+            Places { fallback, counties: HashMap::new(), townships: Vec::new(), villages: Vec::new(), exact: HashMap::new(), bare: HashMap::new() };
         let mut by_code: HashMap<i64, usize> = HashMap::new();
         let mut rows = Vec::new();
         if !ranges.is_empty() {
             for row in db.all(&select).await? {
                 let (code, level, name): (i64, i16, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
                 let name = names::fold(&name);
-                if level == 4 {
+                if level == 3 {
+                    places.counties.insert(code, short(&name, &COUNTIES));
+                } else if level == 4 {
                     by_code.insert(code, places.townships.len());
-                    let bare = without(&name, &TOWNS).filter(|stem| stem.chars().count() > 1).unwrap_or_else(|| name.clone());
-                    places.townships.push(Township { code, name, bare });
+                    places.townships.push(Township { code, bare: short(&name, &TOWNS), name });
                 } else {
                     rows.push((code, name));
                 }
@@ -96,8 +109,8 @@ impl Places {
         }
         for (code, name) in rows {
             let at = places.villages.len();
-            let village = Village { code, bare: bare_name(&name), township: by_code.get(&(code - code % 1000)).copied().unwrap_or(usize::MAX), name };
-            places.exact.entry(plain_name(&village.name)).or_default().push(at);
+            let village = Village { code, plain: plain_name(&name), bare: bare_name(&name), township: by_code.get(&(code - code % 1000)).copied().unwrap_or(usize::MAX), name };
+            places.exact.entry(village.plain.clone()).or_default().push(at);
             places.bare.entry(village.bare.clone()).or_default().push(at);
             places.villages.push(village);
         }
@@ -117,7 +130,7 @@ impl Places {
     /// The villages a name may mean; `context` tells apart those of the same name.
     fn named(&self, name: &str, context: &str) -> Vec<usize> {
         let folded: String = names::fold(name).chars().filter(|c| !c.is_whitespace()).collect();
-        let after_town = TOWNS.iter().filter_map(|town| folded.find(town).map(|at| at + town.len())).min().map(|at| &folded[at..]);
+        let after_town = TOWNS.iter().find_map(|town| folded.rfind(town).map(|at| &folded[at + town.len()..]));
         for text in [Some(folded.as_str()), after_town.filter(|rest| rest.chars().count() > 1)].into_iter().flatten() {
             let plain = plain_name(text);
             let Some(found) = self.exact.get(&plain).or_else(|| self.exact.get(text)).or_else(|| self.bare.get(&bare_name(text))) else {
@@ -132,28 +145,32 @@ impl Places {
         Vec::new()
     }
 
+    /// How surely an address lies in a village; None: not in it. What it names above the village must be ours.
+    fn lies(&self, at: usize, text: &str) -> Option<usize> {
+        let village = &self.villages[at];
+        let (from, length) = match text.find(&village.plain) {
+            Some(from) => (from, village.plain.len() + 1),
+            None => (text.find(&village.bare)?, village.bare.len()),
+        };
+        let head = &text[..from];
+        if self.in_township(at, head) {
+            return Some(length + 1000);
+        }
+        let county = self.counties.get(&(village.code - village.code % 1_000_000));
+        let elsewhere = ABOVE.iter().any(|word| head.contains(word)) && county.is_none_or(|county| !head.contains(county));
+        (length > village.bare.len() && !elsewhere).then_some(length)
+    }
+
     /// The village an address lies in, if it names one of ours.
     fn in_address(&self, address: &str) -> Option<i64> {
         let text = names::fold(address);
         let mut best: Option<(usize, usize)> = None;
         let mut even = false;
-        for (at, village) in self.villages.iter().enumerate() {
-            let plain = plain_name(&village.name);
-            let length = if text.contains(&plain) {
-                plain.len() + 1
-            } else if village.bare.chars().count() > 1 && text.contains(&village.bare) {
-                village.bare.len()
-            } else {
-                continue;
-            };
-            let score = length * 2 + usize::from(self.in_township(at, &text)) * 1000;
-            match best {
-                Some((most, _)) if most > score => {}
-                Some((most, _)) if most == score => even = true,
-                _ => {
-                    even = false;
-                    best = Some((score, at));
-                }
+        for at in 0..self.villages.len() {
+            let Some(score) = self.lies(at, &text) else { continue };
+            even = best.is_some_and(|(most, _)| most == score) || even && best.is_some_and(|(most, _)| most > score);
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, at));
             }
         }
         best.filter(|_| !even).map(|(_, at)| self.villages[at].code)
@@ -179,8 +196,8 @@ impl Places {
     }
 
     fn lies_in(&self, code: i64, address: &str) -> bool {
-        let village = self.villages.binary_search_by_key(&code, |village| village.code).ok().map(|at| &self.villages[at]);
-        village.is_some_and(|village| names::fold(address).contains(&village.bare))
+        let village = self.villages.binary_search_by_key(&code, |village| village.code);
+        village.is_ok_and(|at| self.lies(at, &names::fold(address)).is_some())
     }
 
     fn household(&self, at: &ReadRow, row: &SurveyRow) -> std::result::Result<i64, CellProblem> {
@@ -244,5 +261,25 @@ mod tests {
             assert_eq!(plain_name(name), "建安社区", "{name}");
         }
         assert_eq!(bare_name("李村"), "李村");
+    }
+
+    #[test]
+    fn an_address_lies_in_a_village_only_below_our_county() {
+        let village = |code, name: &str, township| Village { code, name: name.into(), plain: plain_name(name), bare: bare_name(name), township };
+        let places = Places {
+            fallback: None,
+            counties: HashMap::from([(520_324_000_000, "正安".into())]),
+            townships: vec![Township { code: 520_324_101_000, name: "清溪镇".into(), bare: "清溪".into() }],
+            villages: vec![village(520_324_101_201, "和平村委会", 0), village(520_324_101_202, "和平社区居委会", 0), village(520_324_101_203, "新华村", 0)],
+            exact: HashMap::new(),
+            bare: HashMap::new(),
+        };
+        assert_eq!(places.in_address("贵州省遵义市正安县清溪镇和平村3组"), Some(520_324_101_201));
+        assert_eq!(places.in_address("清溪镇和平社区3号"), Some(520_324_101_202));
+        assert_eq!(places.in_address("新华村"), Some(520_324_101_203));
+        assert_eq!(places.in_address("正安县新华村"), Some(520_324_101_203));
+        for elsewhere in ["广东省深圳市新华村", "浙江省宁波市和平社区", "新华路1号", ""] {
+            assert_eq!(places.in_address(elsewhere), None, "{elsewhere}");
+        }
     }
 }
