@@ -1,12 +1,15 @@
-//! The record of an import: one row, counted up chunk by chunk.
+//! The record of an import: one row, counted up chunk by chunk, and the rows that did not land.
 
 use super::ImportReport;
+use super::chunk::Finding;
 use crate::access::Actor;
 use crate::app::Domain;
 use crate::error::Result;
+use crate::exchange::survey::Words;
+use crate::sealing::Place;
 use crate::store::{Change, Tx};
 use entity::codes::ImportState;
-use entity::tables::import_batch;
+use entity::tables::{import_batch, import_row};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use uuid::Uuid;
@@ -65,4 +68,36 @@ pub(super) async fn finish(domain: &Domain, actor: &Actor, report: &ImportReport
     tx.execute_update(&update).await?;
     tx.changed(Change { table: &import_batch::TABLE, id: batch, child: None, version: 2 });
     domain.commit(tx, actor, "importSurvey").await
+}
+
+/// The stored form of rows that did not land.
+pub(super) fn finding_rows(domain: &Domain, actor: &Actor, batch: Uuid, findings: &[Finding]) -> Result<Vec<import_row::ActiveModel>> {
+    let clock = domain.clock.as_ref();
+    findings
+        .iter()
+        .map(|finding| {
+            let id = clock.id();
+            let lines: Vec<String> = finding
+                .problems
+                .iter()
+                .map(|p| {
+                    let words = |words: &Words| actor.language.choose(&words.zh, &words.en).to_owned();
+                    format!("{}{}{}{}{}", p.column, actor.language.choose("：", ": "), words(&p.message), actor.language.choose("；", "; "), words(&p.suggestion))
+                })
+                .collect();
+            let first = finding.problems.first();
+            Ok(import_row::ActiveModel {
+                id: Set(id),
+                batch_id: Set(batch),
+                sheet: Set(finding.at.place.sheet.to_string()),
+                row_number: Set(i64::from(finding.at.place.row)),
+                state: Set(finding.state),
+                rule: Set(first.map(|p| p.rule.code().to_owned())),
+                column_name: Set(first.map(|p| p.column.clone())),
+                problem: Set(Some(domain.keys.seal(Place { table: "import_row", column: "problem", row: id }, &lines.join("\n"), clock)?)),
+                candidate_id: Set(finding.candidate),
+                created_at: Set(clock.now()),
+            })
+        })
+        .collect()
 }

@@ -7,6 +7,7 @@ mod batch;
 mod chunk;
 mod draft;
 mod known;
+mod landing;
 mod places;
 mod reader;
 
@@ -22,7 +23,8 @@ use crate::error::{Error, Result};
 use crate::exchange::survey::{Item, Mapping, OpenError, ProblemFile, Proposal, Settings, Summary};
 use crate::store::is_double;
 use chrono::NaiveDate;
-use chunk::{Finding, Importer, finding_rows};
+use batch::finding_rows;
+use chunk::{Finding, Importer};
 use entity::DivisionCode;
 use entity::codes::{DivisionLevel, ImportRowState, ImportState};
 use entity::tables::import_row;

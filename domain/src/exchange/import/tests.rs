@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::command::{Meta, Outcome};
 use crate::demo::{self, COUNTY, TOWNSHIP};
 use crate::error::Error;
+use crate::exchange::survey::tests::survey_sheet;
 use crate::exchange::uploads::ImportSurvey;
 use crate::problems::UserErrorCode;
 use crate::signin::Asking;
@@ -15,10 +16,6 @@ use entity::DivisionCode;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
-
-#[allow(dead_code)]
-#[path = "../../../../tests/support/survey_sheet.rs"]
-mod survey_sheet;
 
 const PLACE: &str = "贵州省遵义市正安县谢坝仡佬族苗族乡";
 
