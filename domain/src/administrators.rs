@@ -2,7 +2,7 @@
 
 use crate::access::{Actor, Language, Lens};
 use crate::app::Domain;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::store::Change;
 use entity::codes::AccountState;
 use entity::tables::{access_grant, account};
