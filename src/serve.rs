@@ -22,6 +22,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+/// How soon a committed audit record is linked.
+const CHAIN_EVERY: Duration = Duration::from_secs(1);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
@@ -71,13 +73,16 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
     let loading = tokio::spawn(load(domain.clone(), behind));
+    let chaining = tokio::spawn(chain(domain.clone()));
     signal().await;
     loading.abort();
+    chaining.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
         let _ = loading.await;
+        let _ = chaining.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
@@ -107,6 +112,20 @@ async fn load(domain: Domain, behind: Behind) {
     };
     if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
+    }
+}
+
+/// Links audit records soon after they are committed.
+async fn chain(domain: Domain) {
+    loop {
+        match domain.chain_audit().await {
+            Ok(0) => tokio::time::sleep(CHAIN_EVERY).await,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(error = http::auth::detail(&error), "audit records could not be linked; tried again");
+                tokio::time::sleep(CHAIN_EVERY).await;
+            }
+        }
     }
 }
 

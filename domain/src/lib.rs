@@ -3,6 +3,7 @@
 pub mod access;
 pub mod administrators;
 pub mod audit;
+pub mod audit_chain;
 pub mod casework;
 pub mod clock;
 pub mod command;
