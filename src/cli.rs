@@ -19,7 +19,7 @@ use std::path::PathBuf;
         child-welfare serve --demo --listen 0.0.0.0:9000 --data /var/tmp/demo\n  \
         child-welfare token --persona county-officer --data ./data\n  \
         child-welfare migrate --profile production --database postgres://…\n  \
-        child-welfare import survey.xlsx --as county-officer --division 429004000000 --dry-run"
+        child-welfare import survey.xlsx --dry-run"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -94,6 +94,51 @@ pub enum Command {
         #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(i64).range(1..=crate::token::LONGEST_PERSONA_HOURS))]
         hours: i64,
     },
+    /// Fill a demonstration or development database: divisions, personas, synthetic children
+    #[command(after_long_help = "Example:\n  child-welfare seed --profile development --children 1000")]
+    Seed {
+        #[command(flatten)]
+        settings: Settings,
+        /// How many synthetic children there shall be
+        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+        children: usize,
+    },
+    /// Read a survey sheet (.xlsx, .xls, .csv in UTF-8 or GB18030)
+    #[command(
+        long_about = "Read a survey sheet: .xlsx, .xls, or .csv in UTF-8 or GB18030.\n\n\
+            First propose a mapping if the columns are not those of the national form, look it through, then run with \
+            --dry-run: rows that cannot be taken are written, with sheet, row, column, value, rule and a suggestion, to \
+            a file that spreadsheets open. Mend them there and send that file again.",
+        after_long_help = "Examples:\n  \
+            child-welfare import survey.xlsx --propose-mapping > mapping.toml\n  \
+            child-welfare import survey.xlsx --mapping mapping.toml --dry-run --problems problems.csv"
+    )]
+    Import {
+        #[command(flatten)]
+        settings: Settings,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Which column holds which field
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
+        /// Print the mapping that the headers suggest, and do nothing else
+        #[arg(long)]
+        propose_mapping: bool,
+        /// Check every row and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Where rows that cannot be taken go [default: FILE with the ending .problems.csv]
+        #[arg(long, value_name = "FILE")]
+        problems: Option<PathBuf>,
+    },
+    /// Check that the database holds together: identities, searches, change log, sealed columns, references
+    Verify {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Administrators
+    #[command(subcommand)]
+    Admin(Admin),
     /// Look at settings, data folder, keys and database, and say what is wrong
     Doctor {
         #[command(flatten)]
@@ -101,5 +146,26 @@ pub enum Command {
         /// Address and port the server would take
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Make the first administrator; refused once there is one
+    #[command(after_long_help = "Example:\n  \
+        child-welfare admin create --username li.wei --name 李伟 --id 0198c0de-0000-7000-8000-000000000001\n\n\
+        The id is what the issuer writes as `sub` into the access tokens of that person.")]
+    Create {
+        #[command(flatten)]
+        settings: Settings,
+        /// Name to be known by in the system
+        #[arg(long, value_name = "NAME")]
+        username: String,
+        /// Name to show
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// Id of the account, the `sub` of its tokens [default: a new one]
+        #[arg(long, value_name = "UUID")]
+        id: Option<uuid::Uuid>,
     },
 }

@@ -4,12 +4,13 @@ use crate::commands::{self, Failure};
 use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::{self, App, Shared};
-use crate::seams::{self, PERSONAS};
+use crate::seams::{self, Behind};
 use crate::telemetry;
 use crate::token::{self, Verifier};
 use axum::Router;
 use domain::Domain;
 use domain::clock::Clock;
+use domain::demo::{self, PERSONAS};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -21,11 +22,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+/// How soon a committed audit record is linked.
+const CHAIN_EVERY: Duration = Duration::from_secs(1);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const METRICS_CONNECTIONS: usize = 16;
+const FIRST_QUERY: &str = "{ viewer { displayName } children(first: 3) { totalCount nodes { fileNumber name birthDate } } }";
 
 pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     // A port in use stops us before anything is written.
@@ -37,16 +41,16 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let address = listener.local_addr().unwrap_or(config.listen);
     let keys = commands::local_keys(&config, clock.as_ref())?;
     let domain = commands::open(&config, !config.profile.is_production(), clock.clone()).await?;
-    let demo = config.profile == Profile::Demo;
-    if demo {
-        seams::prepare_demo(&domain, &config.database_url).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
+    let is_demo = config.profile == Profile::Demo;
+    let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
+    if is_demo {
+        demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
     }
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);
     let (sockets, mut last_socket) = mpsc::channel(1);
-    let limits = graphql::Limits { tokens: config.limits.tokens, depth: config.limits.depth };
     let app: Shared = Arc::new(App {
-        schema: graphql::Schema::new(domain.clone(), limits, !config.profile.is_production()),
+        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone(), !config.profile.is_production()),
         verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
@@ -57,7 +61,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         domain: domain.clone(),
         config,
     });
-    if demo {
+    if is_demo {
         commands::say(&banner(&app, address)?)?;
     } else {
         tracing::info!(%address, profile = app.config.profile.name(), "listening");
@@ -68,13 +72,17 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
-    let loading = tokio::spawn(load(domain.clone()));
+    let loading = tokio::spawn(load(domain.clone(), behind));
+    let chaining = tokio::spawn(chain(domain.clone()));
     signal().await;
     loading.abort();
+    chaining.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
+        let _ = loading.await;
+        let _ = chaining.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
@@ -93,7 +101,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
 }
 
 /// Loads what the first start has not waited for, and says how far it is at each tenth.
-async fn load(domain: Domain) {
+async fn load(domain: Domain, behind: Behind) {
     let shown = Mutex::new(HashMap::new());
     let progress = |what: &'static str, done: u64, total: u64| {
         let tenth = done.saturating_mul(10) / total.max(1);
@@ -102,8 +110,22 @@ async fn load(domain: Domain) {
             tracing::info!("loading {what}: {} %", tenth * 10);
         }
     };
-    if let Err(error) = seams::load_behind(&domain, progress).await {
+    if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
+    }
+}
+
+/// Links audit records soon after they are committed.
+async fn chain(domain: Domain) {
+    loop {
+        match domain.chain_audit().await {
+            Ok(0) => tokio::time::sleep(CHAIN_EVERY).await,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(error = http::auth::detail(&error), "audit records could not be linked; tried again");
+                tokio::time::sleep(CHAIN_EVERY).await;
+            }
+        }
     }
 }
 
@@ -197,7 +219,7 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
          Explorer  http://{host}/explorer\n\n  \
          Personas\n{}\n\n  \
          A first request, as the county officer (good for {} hours):\n\n\
-         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{{ __typename }}\"}}'\n",
+         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{FIRST_QUERY}\"}}'\n",
         names.join("\n"),
         token::LONGEST_PERSONA_HOURS,
     ))

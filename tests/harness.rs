@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
@@ -67,6 +68,8 @@ pub struct Server {
     pub url: String,
     pub data: PathBuf,
     pub client: reqwest::Client,
+    /// What it has printed on standard output so far.
+    printed: Arc<Mutex<String>>,
     database: Option<PostgresDatabase>,
     _folder: tempfile::TempDir,
 }
@@ -74,22 +77,17 @@ pub struct Server {
 /// How to start a server.
 pub struct Start {
     backend: Backend,
-    args: Vec<String>,
     env: Vec<(String, String)>,
 }
 
 impl Start {
     pub fn demo(backend: Backend) -> Start {
-        let start = Start { backend, args: vec!["--demo".into()], env: Vec::new() };
-        start.env("DEMO__CHILDREN", "0")
+        let start = Start { backend, env: Vec::new() };
+        start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
-        self
-    }
-    pub fn arg(mut self, arg: &str) -> Start {
-        self.args.push(arg.into());
         self
     }
 
@@ -103,13 +101,13 @@ impl Start {
         let data = folder.path().join("data");
         let address = free_address();
         let mut command = command(folder.path());
-        command.arg("serve").args(&self.args).args(["--listen", &address, "--data"]).arg(&data).envs(self.env);
+        command.args(["serve", "--demo", "--listen", &address, "--data"]).arg(&data).envs(self.env);
         if let Some(database) = &database {
             command.args(["--database", &database.url]);
         }
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        let mut server = Server { child, url: format!("http://{address}"), data, client, database, _folder: folder };
+        let mut server = Server { child, url: format!("http://{address}"), data, client, printed: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
@@ -137,14 +135,29 @@ pub fn free_address() -> String {
 }
 
 impl Server {
-    /// Passes what the server prints on to the test's output, so that no pipe fills up.
+    /// Reads what the server prints, so that no pipe fills up; its log becomes the test's.
     fn drain(&mut self) {
-        let pipes: [Option<Box<dyn std::io::Read + Send>>; 2] = [
-            self.child.stdout.take().map(|p| Box::new(p) as Box<dyn std::io::Read + Send>),
-            self.child.stderr.take().map(|p| Box::new(p) as Box<dyn std::io::Read + Send>),
-        ];
-        for pipe in pipes.into_iter().flatten() {
-            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let (out, log, printed) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone());
+        std::thread::spawn(move || {
+            for line in out.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
+                printed.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        std::thread::spawn(move || {
+            log.into_iter().for_each(|pipe| BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        });
+    }
+
+    /// The first line on standard output that begins so, once it is there.
+    pub async fn printed_line(&self, start: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let printed = self.printed.lock().unwrap().clone();
+            match printed.lines().find(|line| line.trim_start().starts_with(start)) {
+                Some(line) => return line.to_owned(),
+                None => assert!(Instant::now() < until, "no line begins with {start:?} in:\n{printed}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -184,6 +197,30 @@ impl Server {
         let output = self.beside(&["token", "--persona", persona]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A token of any header and claims, signed with the server's own key.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        use base64::Engine;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(self.data.join("keys/signing.json")).unwrap()).unwrap();
+        let key = &file["keys"][0];
+        let mut whole = json!({ "alg": "ES256", "typ": "at+jwt", "kid": key["kid"] });
+        whole.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(whole.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let private = jsonwebtoken::EncodingKey::from_ec_der(&STANDARD.decode(key["private"].as_str().unwrap()).unwrap());
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &private, jsonwebtoken::Algorithm::ES256).unwrap();
+        format!("{message}.{signature}")
+    }
+
+    /// The claims of a persona's token that ends after so many seconds.
+    pub fn claims(&self, persona: &str, seconds: i64) -> Value {
+        use base64::Engine;
+        let token = self.token(persona);
+        let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let mut claims: Value = serde_json::from_slice(&body).unwrap();
+        claims["exp"] = json!(claims["iat"].as_i64().unwrap() + seconds);
+        claims
     }
 
     pub fn viewer(&self, persona: &str) -> Viewer<'_> {

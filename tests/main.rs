@@ -1,4 +1,6 @@
 //! All integration tests: the built binary as a process, on both databases.
 
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 mod wire;

@@ -79,6 +79,11 @@ impl Keyring {
         tag.as_ref()[..8].iter().map(|b| format!("{b:02x}")).collect()
     }
 
+    /// The key of the audit chain, derived so that no other use gives it away.
+    pub(crate) fn chain_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.tag("key", "audit chain"))
+    }
+
     pub fn seal(&self, place: Place<'_>, text: &str, clock: &dyn Clock) -> Result<Sealed> {
         let mut nonce = [0; NONCE_LEN];
         clock.random(&mut nonce);

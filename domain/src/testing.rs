@@ -13,7 +13,8 @@ pub struct TestDomain {
     pub domain: Domain,
     pub clock: Arc<TestClock>,
     postgres: Option<(String, String)>,
-    folder: tempfile::TempDir,
+    /// Removed with the domain.
+    _folder: tempfile::TempDir,
 }
 
 impl std::ops::Deref for TestDomain {
@@ -40,7 +41,7 @@ pub async fn sqlite() -> TestDomain {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(TestClock::at(NOW.parse().expect("a time")));
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    TestDomain { domain: open(url, &folder, clock.clone()).await, clock, postgres: None, folder }
+    TestDomain { domain: open(url, &folder, clock.clone()).await, clock, postgres: None, _folder: folder }
 }
 
 /// None where no server is named.
@@ -56,7 +57,7 @@ pub async fn postgres() -> Option<TestDomain> {
     let base = server.trim_end_matches('/');
     let base = if base.matches('/').count() > 2 { base.rsplit_once('/').map_or(base, |(head, _)| head) } else { base };
     let domain = open(format!("{base}/{name}"), &folder, clock.clone()).await;
-    Some(TestDomain { domain, clock, postgres: Some((server, name)), folder })
+    Some(TestDomain { domain, clock, postgres: Some((server, name)), _folder: folder })
 }
 
 /// Every database there is to test on.
@@ -64,12 +65,6 @@ pub async fn each() -> Vec<TestDomain> {
     let mut all = vec![sqlite().await];
     all.extend(postgres().await);
     all
-}
-
-impl TestDomain {
-    pub fn data(&self) -> &std::path::Path {
-        self.folder.path()
-    }
 }
 
 impl Drop for TestDomain {

@@ -1,6 +1,6 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LogFormat, Profile};
+use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -18,6 +18,7 @@ const KEYS: &[&str] = &[
     "issuers",
     "cors.origins",
     "demo.children",
+    "divisions.load",
     "log.format",
     "log.filter",
     "metrics.listen",
@@ -27,8 +28,15 @@ const KEYS: &[&str] = &[
     "limits.read_seconds",
     "limits.in_flight",
     "limits.connections",
+    "limits.document_bytes",
     "limits.tokens",
     "limits.depth",
+    "limits.aliases",
+    "limits.root_fields",
+    "limits.directives",
+    "limits.fragments",
+    "limits.operations",
+    "limits.cost",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -50,6 +58,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let issuers = c.issuers(&audience, production);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
+    let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
     let log_format = c.get("log.format", "text or json").unwrap_or(if production { LogFormat::Json } else { LogFormat::Text });
     let log_filter = c.text("log.filter", "a filter such as info,child_welfare=debug").unwrap_or_else(|| "info,sqlx=warn,sea_orm_migration=warn".into());
     let metrics_listen = c.address("metrics.listen");
@@ -60,16 +69,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         read: Duration::from_secs(c.number("limits.read_seconds", 9, 1, 60)),
         in_flight: c.number("limits.in_flight", 512, 1, 100_000) as usize,
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
-        tokens: c.number("limits.tokens", 4000, 100, 100_000) as usize,
-        depth: c.number("limits.depth", 15, 5, 100) as usize,
+        document: c.document_limits(),
     };
-    if production && issuers.is_empty() && !c.problems.iter().any(|p| p.starts_with("issuers")) {
-        c.problems.push(
-            "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
-             to try the system out, start it with --demo"
-                .into(),
-        );
-    }
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -86,6 +87,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         issuers,
         cors_origins,
         demo_children,
+        load_divisions,
         log_format,
         log_filter,
         metrics_listen,
@@ -146,6 +148,23 @@ impl Check<'_> {
                 default
             }
             None => default,
+        }
+    }
+
+    fn document_limits(&mut self) -> graphql::Limits {
+        let usual = graphql::Limits::default();
+        let mut read = |key: &str, default: usize, most: u64| self.number(key, default as u64, 1, most) as usize;
+        graphql::Limits {
+            bytes: read("limits.document_bytes", usual.bytes, 1 << 20),
+            tokens: read("limits.tokens", usual.tokens, 100_000),
+            // The reader of documents goes as deep as this by recursion.
+            depth: read("limits.depth", usual.depth, 50),
+            aliases: read("limits.aliases", usual.aliases, 10_000),
+            root_fields: read("limits.root_fields", usual.root_fields, 1000),
+            directives: read("limits.directives", usual.directives, 10_000),
+            fragments: read("limits.fragments", usual.fragments, 10_000),
+            operations: read("limits.operations", usual.operations, 1000),
+            cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
         }
     }
 

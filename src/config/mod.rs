@@ -66,6 +66,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// How much of the divisions a server loads behind its first start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadDivisions {
+    All,
+    /// Down to the township.
+    Upper,
+    None,
+}
+
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
     pub body_bytes: usize,
@@ -75,8 +85,7 @@ pub struct LimitsConfig {
     pub read: Duration,
     pub in_flight: usize,
     pub connections: usize,
-    pub tokens: usize,
-    pub depth: usize,
+    pub document: graphql::Limits,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +99,7 @@ pub struct Config {
     pub issuers: Vec<IssuerConfig>,
     pub cors_origins: Vec<String>,
     pub demo_children: usize,
+    pub load_divisions: LoadDivisions,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub metrics_listen: Option<SocketAddr>,
@@ -133,6 +143,16 @@ impl Config {
             }
         }
         Config::from_figment(figment)
+    }
+
+    /// What a server needs beyond what every command needs.
+    pub fn for_serving(self) -> Result<Config, ConfigError> {
+        if self.profile.is_production() && self.issuers.is_empty() {
+            let problem = "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
+                to try the system out, start it with --demo";
+            return Err(ConfigError(vec![problem.into()]));
+        }
+        Ok(self)
     }
 
     pub fn from_figment(figment: Figment) -> Result<Config, ConfigError> {

@@ -3,7 +3,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 
 fn load(toml: &str) -> Result<Config, ConfigError> {
-    Config::from_figment(Figment::new().merge(Toml::string(toml)))
+    Config::from_figment(Figment::new().merge(Toml::string(toml)))?.for_serving()
 }
 
 fn problems(toml: &str) -> Vec<String> {

@@ -4,7 +4,7 @@ pub mod operations;
 pub mod pages;
 
 use crate::config::Profile;
-use crate::seams::PERSONAS;
+use ::domain::demo::PERSONAS;
 use ::domain::access::Policy;
 use axum::http::HeaderValue;
 use bytes::Bytes;

@@ -4,7 +4,7 @@ use crate::config::Profile;
 use crate::http::answer::{Refused, json_answer};
 use crate::http::negotiate::{self, Media};
 use crate::http::{Context, Shared, only, params};
-use crate::seams::PERSONAS;
+use ::domain::demo::PERSONAS;
 use crate::token;
 use axum::Extension;
 use axum::body::Body;

@@ -30,17 +30,17 @@ impl Done {
 pub struct Refused {
     pub status: StatusCode,
     pub code: &'static str,
-    zh: Cow<'static, str>,
-    en: Cow<'static, str>,
+    /// In Chinese and in English.
+    words: Box<(Cow<'static, str>, Cow<'static, str>)>,
     headers: Vec<(HeaderName, Cow<'static, str>)>,
     outcome: &'static str,
-    extra: Option<(&'static str, serde_json::Value)>,
+    extra: Option<Box<(&'static str, serde_json::Value)>>,
 }
 
 impl Refused {
     pub fn new(status: StatusCode, code: &'static str, zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Refused {
         let outcome = if status.is_server_error() { "failed" } else { "refused" };
-        Refused { status, code, zh: zh.into(), en: en.into(), headers: Vec::new(), outcome, extra: None }
+        Refused { status, code, words: Box::new((zh.into(), en.into())), headers: Vec::new(), outcome, extra: None }
     }
     pub fn bad_request(zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Refused {
         Refused::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", zh, en)
@@ -98,7 +98,7 @@ impl Refused {
         self
     }
     pub fn extra(mut self, key: &'static str, value: serde_json::Value) -> Refused {
-        self.extra = Some((key, value));
+        self.extra = Some(Box::new((key, value)));
         self
     }
     pub fn outcome(mut self, outcome: &'static str) -> Refused {
@@ -109,10 +109,10 @@ impl Refused {
     /// The error as it stands in `errors`.
     pub fn error(&self, language: Language) -> serde_json::Value {
         let mut extensions = json!({ "code": self.code });
-        if let Some((key, value)) = &self.extra {
-            extensions[*key] = value.clone();
+        if let Some(extra) = &self.extra {
+            extensions[extra.0] = extra.1.clone();
         }
-        json!({ "message": language.choose(&self.zh, &self.en), "extensions": extensions })
+        json!({ "message": language.choose(&self.words.0, &self.words.1), "extensions": extensions })
     }
 
     pub fn answer(self, context: &Context, media: Media) -> Response {

@@ -79,14 +79,12 @@ async fn answer(app: &App, context: &Context, request: Request) -> Result<Respon
         params::from_uri(&parts.uri)?
     };
     let _permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
-    let mut operation = asked.operation_name.clone();
+    let mut operation = None;
     let response = match app.schema.prepare(asked) {
-        // A name that was not found in the document may be anything.
-        Err(response) => {
-            operation = None;
-            *response
-        }
+        Err(response) => *response,
         Ok(prepared) => {
+            // A name that the document has, not one that the caller wrote beside it.
+            operation = prepared.name().map(str::to_owned);
             match prepared.kind() {
                 OperationKind::Mutation if !post => return Err(Refused::method("POST")),
                 OperationKind::Subscription => {

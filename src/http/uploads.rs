@@ -42,7 +42,6 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
         return Err(Refused::too_large(most));
     }
     let file_name = file_name(&parts.headers)?;
-    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/octet-stream");
     let id = app.domain.clock.id();
     let folder = app.domain.data.join("uploads");
     let (draft, path) = (folder.join(format!(".{id}.part")), folder.join(id.to_string()));
@@ -54,7 +53,7 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
         }
     };
     tokio::fs::rename(&draft, &path).await.map_err(|e| disk(&e))?;
-    let upload = Upload { id, file_name: &file_name, media_type, bytes: received.0, sha256: received.1, path: &path };
+    let upload = Upload { id, file_name: &file_name, bytes: received.0, sha256: received.1, path: &path };
     if let Err(error) = seams::announce_upload(&app.domain, &signed.actor, &upload).await {
         let _ = tokio::fs::remove_file(&path).await;
         tracing::error!(request_id = %context.request_id, error = auth::detail(&error), "an upload could not be recorded");

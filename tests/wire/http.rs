@@ -45,6 +45,35 @@ async fn without_a_token_only_health_keys_and_the_explorer_answer() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_signed_but_wrong_is_refused() {
+    let server = server().await;
+    let good = server.claims("county-officer", 3600);
+    let with = |key: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[key] = value;
+        claims
+    };
+    let day = good["iat"].as_i64().unwrap() + 24 * 3600 + 1;
+    let ask = async |token: String| server.client.post(format!("{}/graphql", server.url)).bearer_auth(token).header("content-type", "application/json").body(QUERY).send().await.unwrap();
+    assert_eq!(ask(server.sign(&json!({}), &good)).await.status(), 200);
+    for (header, claims) in [
+        (json!({ "crit": ["exp"] }), good.clone()),
+        (json!({ "jku": "https://evil.example/keys" }), good.clone()),
+        (json!({ "typ": "JWT" }), good.clone()),
+        (json!({}), with("exp", json!(day))),
+        (json!({}), with("aud", json!("other"))),
+        (json!({}), with("iss", json!("other"))),
+        (json!({}), with("sub", json!("00000000-0000-7000-8000-000000000000"))),
+        (json!({}), with("jti", Value::Null)),
+    ] {
+        let answer = ask(server.sign(&header, &claims)).await;
+        assert_eq!(answer.status(), 401, "{header} {claims}");
+        assert_eq!(answer.headers()["www-authenticate"], r#"Bearer realm="child-welfare", error="invalid_token""#);
+        assert_eq!(code(&answer.json().await.unwrap()), "UNAUTHENTICATED");
+    }
+}
+
+#[tokio::test]
 async fn only_json_posts_run_and_get_never_mutates() {
     let server = server().await;
     let viewer = server.viewer("county-officer");
@@ -196,6 +225,22 @@ async fn the_explorer_lets_a_persona_in_and_nothing_out() {
     let granted: Value = ask(json!({ "persona": "auditor" })).await.unwrap().json().await.unwrap();
     let answer = server.client.post(format!("{}/graphql", server.url)).bearer_auth(granted["accessToken"].as_str().unwrap());
     assert_eq!(answer.header("content-type", "application/json").body(QUERY).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn every_example_of_the_explorer_runs_as_its_persona() {
+    let server = server().await;
+    let config: Value = server.client.get(format!("{}/explorer/config.json", server.url)).send().await.unwrap().json().await.unwrap();
+    let examples = config["operations"].as_array().unwrap();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let query = example["query"].as_str().unwrap();
+        if query.starts_with("subscription") {
+            continue;
+        }
+        let (status, body) = server.viewer(example["persona"].as_str().unwrap()).post(query, example["variables"].clone()).await;
+        assert!(status == 200 && body.get("errors").is_none(), "{}: {status} {body}", example["title"]);
+    }
 }
 
 #[tokio::test]

@@ -67,6 +67,8 @@ async fn put<A: ActiveModelTrait>(tx: &mut Tx, rows: Vec<A>) -> Result<()> {
     Ok(())
 }
 
+// A row's columns, one argument each.
+#[allow(clippy::too_many_arguments)]
 impl<'a> Batch<'a> {
     pub fn new(domain: &'a Domain) -> Batch<'a> {
         Batch {
@@ -196,10 +198,11 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Enrols a child at the rate of its home; nothing where there is no rate.
+    /// Enrols a child at its home's rate of today, or of the last month; nothing where there is no rate.
     pub fn benefit(&mut self, id: Uuid, child: &NewChild, programme: Uuid, mode: CareMode, start: NaiveDate, end: Option<(NaiveDate, ClosureReason)>, s: Stamp) {
         let home = child.household_division.unwrap_or(child.accepting_division);
-        let Some(amount) = monthly(programme, home, mode, start) else { return };
+        let month = end.map_or(self.domain.clock.today(), |(month, _)| month).max(start);
+        let Some(amount) = monthly(programme, home, mode, month) else { return };
         self.benefits.push(benefit::ActiveModel {
             id: Set(id),
             version: Set(1),
@@ -225,7 +228,6 @@ impl<'a> Batch<'a> {
         self.note(&benefit::TABLE, id, child.id, s.at);
     }
 
-    #[allow(clippy::too_many_arguments)]
     pub fn intervention(
         &mut self,
         id: Uuid,
@@ -311,6 +313,8 @@ impl<'a> Batch<'a> {
         }
         put(tx, self.children).await?;
         put(tx, self.identities).await?;
+        // In the order of the index, so that each of its pages is gone to once.
+        self.grams.sort_by_cached_key(|row| (row.gram.try_as_ref().copied(), row.division.try_as_ref().copied(), row.child_id.try_as_ref().copied()));
         put(tx, self.grams).await?;
         put(tx, self.classifications).await?;
         put(tx, self.persons).await?;

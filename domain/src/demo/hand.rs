@@ -37,7 +37,7 @@ pub(super) fn write(maker: &mut Maker<'_>, places: &Places) -> Result<u64> {
     Ok(5)
 }
 
-fn child(maker: &Maker<'_>, places: &Places, index: u64, id: Uuid, name: &str, sex: Sex, days_old: i64, opened_days_ago: i64) -> Result<NewChild> {
+fn child(maker: &Maker<'_>, places: &Places, index: u64, id: Uuid, name: &str, (sex, days_old, opened_days_ago): (Sex, i64, i64)) -> Result<NewChild> {
     let birth = maker.ago(days_old);
     let mut child = file_of(id, name.to_owned(), sex, birth, VILLAGE, maker.ago(opened_days_ago));
     let address = format!("{}{}号", places.village(VILLAGE)?.address, 11 + index);
@@ -104,7 +104,7 @@ impl Maker<'_> {
 }
 
 fn de_facto_unattended(m: &mut Maker<'_>, places: &Places) -> Result<()> {
-    let mut c = child(m, places, 0, DEMO_CHILD, "石小满", Sex::Female, 3_838, 1_100)?;
+    let mut c = child(m, places, 0, DEMO_CHILD, "石小满", (Sex::Female, 3_838, 1_100))?;
     c.ethnic_group = Some(EthnicGroup::Gelao);
     c.main_category = Some(Category::DeFactoUnattended);
     c.risk_level = RiskLevel::High;
@@ -143,7 +143,7 @@ fn de_facto_unattended(m: &mut Maker<'_>, places: &Places) -> Result<()> {
 }
 
 fn orphan(m: &mut Maker<'_>, places: &Places) -> Result<()> {
-    let mut c = child(m, places, 1, DEMO_ORPHAN, "欧阳𠮷", Sex::Male, 2_700, 900)?;
+    let mut c = child(m, places, 1, DEMO_ORPHAN, "欧阳𠮷", (Sex::Male, 2_700, 900))?;
     c.ethnic_group = Some(EthnicGroup::Han);
     c.main_category = Some(Category::Orphan);
     c.risk_level = RiskLevel::Medium;
@@ -171,7 +171,7 @@ fn orphan(m: &mut Maker<'_>, places: &Places) -> Result<()> {
 }
 
 fn migrant(m: &mut Maker<'_>, places: &Places) -> Result<()> {
-    let mut c = child(m, places, 2, DEMO_MIGRANT, "阿依古丽·买买提", Sex::Female, 4_500, 400)?;
+    let mut c = child(m, places, 2, DEMO_MIGRANT, "阿依古丽·买买提", (Sex::Female, 4_500, 400))?;
     c.ethnic_group = Some(EthnicGroup::Uygur);
     if let Some(home) = places.country.iter().find(|p| p.code / 10_000_000_000 == 65) {
         c.household_division = Some(home.code);
@@ -194,8 +194,8 @@ fn migrant(m: &mut Maker<'_>, places: &Places) -> Result<()> {
 }
 
 fn siblings(m: &mut Maker<'_>, places: &Places) -> Result<()> {
-    let mut elder = child(m, places, 3, DEMO_ELDER_SISTER, "令狐念", Sex::Female, 4_000, 700)?;
-    let mut younger = child(m, places, 4, DEMO_YOUNGER_BROTHER, "令狐盼", Sex::Male, 1_700, 700)?;
+    let mut elder = child(m, places, 3, DEMO_ELDER_SISTER, "令狐念", (Sex::Female, 4_000, 700))?;
+    let mut younger = child(m, places, 4, DEMO_YOUNGER_BROTHER, "令狐盼", (Sex::Male, 1_700, 700))?;
     younger.identity_number = None;
     younger.registered = false;
     younger.household_address = elder.household_address.clone();

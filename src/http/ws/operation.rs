@@ -93,8 +93,8 @@ impl Operations {
         }
         self.runs += 1;
         let run = self.runs;
-        let operation = request.operation_name.clone();
         let prepared = self.app.schema.prepare(request);
+        let operation = prepared.as_ref().ok().and_then(|p| p.name().map(str::to_owned));
         let subscription = matches!(&prepared, Ok(p) if p.kind() == OperationKind::Subscription);
         let (app, results, of) = (self.app.clone(), self.results.clone(), id.clone());
         let task = tokio::spawn(async move {
@@ -114,7 +114,7 @@ impl Operations {
             };
             metrics::counter!(telemetry::REQUESTS, "route" => "websocket", "outcome" => outcome).increment(1);
             metrics::counter!(telemetry::STATEMENTS).increment(statements.into());
-            let operation = operation.as_deref().filter(|_| outcome != "request_error").unwrap_or_default();
+            let operation = operation.unwrap_or_default();
             tracing::info!(request_id = %context.request_id, route = "websocket", operation, outcome, statements, "operation");
         });
         self.running.insert(id, Running { run, subscription, task: task.abort_handle() });

@@ -1,9 +1,15 @@
 //! The commands, and how each fails in plain words.
 
-use crate::cli::{Cli, Command, Settings};
+mod admin;
+mod doctor;
+mod import;
+mod seed;
+mod verify;
+
+use crate::cli::{Admin, Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
 use crate::keys::{self, KeyError, LocalKeys};
-use crate::seams::PERSONAS;
+use domain::demo::PERSONAS;
 use crate::{serve, telemetry, token};
 use domain::clock::{Clock, SystemClock};
 use domain::{Domain, DomainOptions, StartError};
@@ -60,7 +66,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     let command = cli.command.unwrap_or(Command::Serve { settings: Settings { demo: true, ..Settings::default() }, listen: None });
     match command {
         Command::Serve { settings, listen } => {
-            let config = Config::load(&Flags { listen, ..settings.flags() })?;
+            let config = Config::load(&Flags { listen, ..settings.flags() })?.for_serving()?;
             telemetry::start_logs(config.log_format, &config.log_filter);
             serve::serve(config, clock).await
         }
@@ -74,7 +80,16 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Schema => say(graphql::Schema::sdl().trim_end()),
         Command::Token { settings, persona, hours } => print_token(&settings, &persona, hours, clock.as_ref()),
-        Command::Doctor { settings, listen } => doctor(&settings, listen, clock).await,
+        Command::Seed { settings, children } => seed::seed(&settings, children, clock).await,
+        Command::Import { settings: _, file, mapping, propose_mapping, dry_run, problems } => {
+            let job = import::Job { file, mapping, propose_mapping, dry_run, problems };
+            // Reading a workbook is work for a thread of its own.
+            let today = clock.today();
+            tokio::task::spawn_blocking(move || import::import(&job, today)).await.map_err(|e| Failure::Other(e.to_string()))?
+        }
+        Command::Verify { settings } => verify::verify(&settings, clock).await,
+        Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,
+        Command::Doctor { settings, listen } => doctor::doctor(&settings, listen, clock).await,
     }
 }
 
@@ -130,38 +145,4 @@ fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock
     let config = Config::load(&flags)?;
     let keys = local_keys(&config, clock)?.ok_or_else(|| KeyError::None(data.display().to_string()))?;
     say(&token::mint(&keys, &config.audience, persona.account, hours, clock)?)
-}
-
-async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn Clock>) -> Result<(), Failure> {
-    let config = Config::load(&Flags { listen, ..settings.flags() })?;
-    let mut bad = 0;
-    let mut check = |what: &str, found: Result<String, String>| {
-        let (mark, text) = match found {
-            Ok(text) => ("ok  ", text),
-            Err(text) => {
-                bad += 1;
-                ("FAIL", text)
-            }
-        };
-        say(&format!("{mark} {what}: {text}"))
-    };
-    check("settings", Ok(format!("profile {}", config.profile.name())))?;
-    let exists = config.data.is_dir();
-    let folder = if exists { Ok(config.data.display().to_string()) } else { Err(format!("{} does not exist; start the server once, or create it", config.data.display())) };
-    check("data folder", folder)?;
-    if exists {
-        let keys = keys::open_existing(&config.data, config.profile, clock.as_ref()).map_err(|e| e.to_string());
-        check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
-        let shown = crate::config::without_secret(&config.database_url);
-        match open(&config, false, clock).await {
-            Ok(domain) => {
-                check("database", domain.db.ping().await.map(|()| format!("{shown}, schema up to date")).map_err(|e| e.to_string()))?;
-                domain.db.clone().close().await;
-            }
-            Err(failure) => check("database", Err(failure.to_string()))?,
-        }
-    }
-    let port = tokio::net::TcpListener::bind(config.listen).await;
-    check("address", port.map(|_| format!("{} is free", config.listen)).map_err(|e| format!("{}: {e} (a running server?)", config.listen)))?;
-    if bad > 0 { Err(Failure::Other(format!("{bad} thing(s) to mend"))) } else { Ok(()) }
 }

@@ -1,0 +1,43 @@
+//! Looks at everything a server needs, and changes nothing.
+
+use super::{Failure, open, say};
+use crate::cli::Settings;
+use crate::config::{Config, Flags};
+use crate::keys;
+use domain::clock::Clock;
+use std::sync::Arc;
+
+pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let config = Config::load(&Flags { listen, ..settings.flags() })?;
+    let mut bad = 0;
+    let mut check = |what: &str, found: Result<String, String>| {
+        let (mark, text) = match found {
+            Ok(text) => ("ok  ", text),
+            Err(text) => {
+                bad += 1;
+                ("FAIL", text)
+            }
+        };
+        say(&format!("{mark} {what}: {text}"))
+    };
+    let serving = config.clone().for_serving().map(|c| format!("profile {}", c.profile.name())).map_err(|e| e.0.join("; "));
+    check("settings", serving)?;
+    let exists = config.data.is_dir();
+    let folder = if exists { Ok(config.data.display().to_string()) } else { Err(format!("{} does not exist; start the server once, or create it", config.data.display())) };
+    check("data folder", folder)?;
+    if exists {
+        let keys = keys::open_existing(&config.data, config.profile, clock.as_ref()).map_err(|e| e.to_string());
+        check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
+        let shown = crate::config::without_secret(&config.database_url);
+        match open(&config, false, clock).await {
+            Ok(domain) => {
+                check("database", domain.db.ping().await.map(|()| format!("{shown}, schema up to date")).map_err(|e| e.to_string()))?;
+                domain.db.clone().close().await;
+            }
+            Err(failure) => check("database", Err(failure.to_string()))?,
+        }
+    }
+    let port = tokio::net::TcpListener::bind(config.listen).await;
+    check("address", port.map(|_| format!("{} is free", config.listen)).map_err(|e| format!("{}: {e} (a running server?)", config.listen)))?;
+    if bad > 0 { Err(Failure::Other(format!("{bad} thing(s) to mend"))) } else { Ok(()) }
+}
