@@ -146,7 +146,7 @@ fn value(row: &QueryResult, at: usize, kind: entity::Kind) -> Result<Value, Fail
         Kind::I32 => row.try_get_by_index::<Option<i32>>(at)?.into(),
         Kind::I64 => row.try_get_by_index::<Option<i64>>(at)?.into(),
         Kind::Text => row.try_get_by_index::<Option<String>>(at)?.into(),
-        Kind::Sealed | Kind::Bytes => row.try_get_by_index::<Option<Vec<u8>>>(at)?.into(),
+        Kind::Sealed | Kind::SealedCode | Kind::Bytes => row.try_get_by_index::<Option<Vec<u8>>>(at)?.into(),
         Kind::Uuid => row.try_get_by_index::<Option<uuid::Uuid>>(at)?.into(),
         Kind::Date => row.try_get_by_index::<Option<chrono::NaiveDate>>(at)?.into(),
         Kind::Time => row.try_get_by_index::<Option<chrono::DateTime<chrono::Utc>>>(at)?.into(),

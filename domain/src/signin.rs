@@ -198,3 +198,110 @@ impl Domain {
         Ok(ranges)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use crate::clock::Clock;
+    use entity::tables::{access_grant, account, division_change};
+    use sea_orm::ActiveValue::Set;
+
+    const ACCOUNT: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0009_0000_0001);
+
+    /// What a grant on a division reaches after the changes, as 12-digit codes of the first of each range.
+    async fn reached(world: &testing::TestDomain, grant_on: i64, changes: &[(i64, i64, DivisionChangeKind)]) -> BTreeSet<i64> {
+        let now = world.clock.now();
+        let by = ACCOUNT;
+        let mut tx = world.db.begin().await.expect("begun");
+        tx.insert(account::ActiveModel {
+            id: Set(ACCOUNT),
+            version: Set(1),
+            username: Set("somebody".into()),
+            display_name: Set("somebody".into()),
+            organisation_id: Set(None),
+            division: Set(grant_on),
+            state: Set(AccountState::Active),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        })
+        .await
+        .expect("inserted");
+        tx.insert(access_grant::ActiveModel {
+            id: Set(world.clock.id()),
+            version: Set(1),
+            account_id: Set(ACCOUNT),
+            role: Set("county-officer".into()),
+            division: Set(grant_on),
+            organisation_id: Set(None),
+            category: Set(None),
+            purpose: Set("casework".into()),
+            valid_from: Set(now),
+            valid_to: Set(None),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        })
+        .await
+        .expect("inserted");
+        for (from, to, kind) in changes {
+            tx.insert(division_change::ActiveModel {
+                id: Set(world.clock.id()),
+                kind: Set(*kind),
+                from_code: Set(*from),
+                from_name: Set("before".into()),
+                to_code: Set(*to),
+                to_name: Set("after".into()),
+                effective_on: Set(now.date_naive()),
+            })
+            .await
+            .expect("inserted");
+        }
+        tx.commit_bare().await.expect("committed");
+        let actor = world.sign_in(&ACCOUNT.to_string(), Asking::default()).await.expect("signs in");
+        actor.grants[0].ranges.iter().map(|(low, _)| *low).collect()
+    }
+
+    #[tokio::test]
+    async fn a_grant_reaches_what_was_merged_into_its_division_but_never_more() {
+        use DivisionChangeKind::{Merged, Recoded, Split};
+        const A: i64 = 130_101_000_000;
+        const B: i64 = 130_102_000_000;
+        const WHOLE: i64 = 130_103_000_000;
+        for (grant_on, changes, expected) in [
+            (WHOLE, vec![(A, WHOLE, Merged), (B, WHOLE, Merged)], vec![A, B, WHOLE]),
+            // A merge never widens the grant of what was merged.
+            (A, vec![(A, WHOLE, Merged), (B, WHOLE, Merged)], vec![A]),
+            // The same place under a new code stays the same place, whichever way the grant was given.
+            (A, vec![(A, B, Recoded)], vec![A, B]),
+            (B, vec![(A, B, Recoded)], vec![A, B]),
+            // Files from before a split are read by all that came of it, those of the others are not.
+            (A, vec![(WHOLE, A, Split), (WHOLE, B, Split)], vec![A, WHOLE]),
+            // Through several changes.
+            (WHOLE, vec![(A, B, Recoded), (B, WHOLE, Merged)], vec![A, B, WHOLE]),
+        ] {
+            for world in testing::each().await {
+                assert_eq!(reached(&world, grant_on, &changes).await, expected.iter().copied().collect(), "{changes:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_purpose_that_was_not_granted_is_refused_and_an_ended_grant_counts_for_nothing() {
+        let world = testing::sqlite().await;
+        reached(&world, 130_101_000_000, &[]).await;
+        let asking = Asking { purpose: Some("audit".into()), ..Asking::default() };
+        assert!(matches!(world.sign_in(&ACCOUNT.to_string(), asking).await, Err(SignInError::Purpose { granted }) if granted == ["casework"]));
+        let mut tx = world.db.begin().await.expect("begun");
+        let end = Query::update().table("access_grant").value("valid_to", world.clock.now()).to_owned();
+        tx.execute_update(&end).await.expect("ended");
+        tx.commit_bare().await.expect("committed");
+        world.clock.advance(TimeDelta::seconds(3));
+        let actor = world.sign_in(&ACCOUNT.to_string(), Asking::default()).await.expect("signs in");
+        assert!(actor.lens.views.is_empty() && actor.lens.actions.is_empty());
+        assert!(matches!(world.sign_in("nobody", Asking::default()).await, Err(SignInError::Unknown)));
+    }
+}

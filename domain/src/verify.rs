@@ -165,7 +165,7 @@ async fn sealed_columns(domain: &Domain) -> Result<Finding> {
     let mut finding = Finding::new("sealed columns open");
     let tables = entity::tables::TABLES.iter().filter(|t| t.family != Family::Internal && t.columns[0].kind == Kind::Uuid);
     for table in tables {
-        let sealed: Vec<&'static str> = table.columns.iter().filter(|c| c.kind == Kind::Sealed).map(|c| c.name).collect();
+        let sealed: Vec<&'static str> = table.columns.iter().filter(|c| matches!(c.kind, Kind::Sealed | Kind::SealedCode)).map(|c| c.name).collect();
         if sealed.is_empty() {
             continue;
         }

@@ -10,4 +10,4 @@ pub mod value;
 pub use class::DataClass;
 pub use code::{Coded, CodedEnum};
 pub use table::{Column, Family, Kind, Storable, Table};
-pub use value::{division::DivisionCode, fen::Fen, identity_number::IdentityNumber, sealed::Sealed};
+pub use value::{division::DivisionCode, fen::Fen, identity_number::IdentityNumber, sealed::Sealed, sealed::SealedCode};

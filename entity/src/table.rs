@@ -11,6 +11,7 @@ pub enum Kind {
     I64,
     Text,
     Sealed,
+    SealedCode,
     Bytes,
     Uuid,
     Date,
@@ -25,7 +26,7 @@ pub trait Storable {
 macro_rules! storable { ($($t:ty = $k:ident,)+) => { $(impl Storable for $t { const KIND: Kind = Kind::$k; })+ } }
 storable! {
     bool = Bool, i16 = I16, i32 = I32, i64 = I64, String = Text, Vec<u8> = Bytes, uuid::Uuid = Uuid,
-    chrono::NaiveDate = Date, chrono::DateTime<chrono::Utc> = Time, crate::Sealed = Sealed, crate::Fen = I64,
+    chrono::NaiveDate = Date, chrono::DateTime<chrono::Utc> = Time, crate::Sealed = Sealed, crate::SealedCode = SealedCode, crate::Fen = I64,
 }
 impl<T: Storable> Storable for Option<T> {
     const KIND: Kind = T::KIND;

@@ -1,12 +1,12 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccountState, AttachmentState, BodyState, CareMode, Category, ClosureReason, DisabilityClass, DivisionChangeKind,
+    AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
     EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
     ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
     Schooling, Sex, VisitFinding, VisitKind,
 };
-use crate::{Fen, Sealed};
+use crate::{Fen, Sealed, SealedCode};
 use uuid::Uuid;
 
 type Date = chrono::NaiveDate;
@@ -126,9 +126,9 @@ crate::table! {
         phone: Option<Sealed> => Contact,
         main_category: Option<Category> => Classification,
         risk_level: RiskLevel => Classification,
-        body_state: Option<BodyState> => Health,
-        disability_class: Option<DisabilityClass> => Health,
-        disability_grade: Option<i16> => Health,
+        body_state: Option<SealedCode> => Health,
+        disability_class: Option<SealedCode> => Health,
+        disability_grade: Option<SealedCode> => Health,
         illness: Option<Sealed> => Health,
         schooling: Option<Schooling> => Education,
         boarding: Option<bool> => Education,

@@ -34,7 +34,10 @@ pub fn report(ctx: &Context<'_>, error: &Error) {
             trail(ctx).denied(subject);
             at_path(ctx, "FORBIDDEN", if zh { format!("您无权执行此操作（{message}）") } else { message.to_string() }, &[("subject", subject.clone())])
         }
-        Error::BadInput { code, argument, message } => at_path(ctx, code, message.to_string(), &[("argument", argument.clone())]),
+        Error::BadInput { code, argument, message } => {
+            let text = if zh { bad_input(code).map_or_else(|| message.to_string(), str::to_owned) } else { message.to_string() };
+            at_path(ctx, code, text, &[("argument", argument.clone())])
+        }
         Error::Unavailable(source) => {
             tracing::error!(error = %source, request_id = %request_id(ctx), "the database did not serve a request");
             at_path(ctx, "UNAVAILABLE", pick("数据库暂时无法服务，未做任何更改，请稍后重试", "the database cannot serve this now; nothing was changed, try again later"), &[])
@@ -45,6 +48,24 @@ pub fn report(ctx: &Context<'_>, error: &Error) {
         }
     };
     ctx.add_error(error);
+}
+
+/// What would be right, in Chinese.
+fn bad_input(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "PAGE_SIZE" => "每页数量应在0到100之间",
+        "PAGE_ARGUMENTS" => "first 与 after 配合使用，last 与 before 配合使用，两组不可同时给出",
+        "BAD_CURSOR" => "游标只能用于产生它的列表和排序",
+        "BAD_ID" => "标识应为“类型:UUID”，且类型须与参数相符",
+        "BAD_DIVISION" => "行政区划代码应为2、4、6、9或12位数字",
+        "BAD_SEARCH" => "请输入1到50个字符",
+        "BAD_IDENTITY_NUMBER" => "请输入完整的公民身份号码：17位数字和校验码",
+        "BAD_IDEMPOTENCY_KEY" => "幂等键应为1到200字节",
+        "IDEMPOTENCY_KEY_REUSED" => "该幂等键已用于不同的请求内容，请为新请求生成新的键",
+        "IDEMPOTENCY_KEY_IN_USE" => "使用该幂等键的请求正在处理，请稍后重试",
+        "BAD_VALUE" => "取值不正确",
+        _ => return None,
+    })
 }
 
 /// The value, or None and the error on record at this path: a resolver that returned `Err` would drop its key.

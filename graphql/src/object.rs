@@ -39,6 +39,10 @@ pub fn text(ctx: &Context<'_>, record: &Record, column: &str) -> Option<String> 
 pub fn int(ctx: &Context<'_>, record: &Record, column: &str) -> Option<i64> {
     cell(ctx, record, column).and_then(Cell::int)
 }
+/// A number that is stored as a sealed text.
+pub fn sealed_int(ctx: &Context<'_>, record: &Record, column: &str) -> Option<i64> {
+    cell(ctx, record, column).and_then(Cell::text).and_then(|text| text.parse().ok())
+}
 pub fn boolean(ctx: &Context<'_>, record: &Record, column: &str) -> Option<bool> {
     cell(ctx, record, column).and_then(|c| if let Cell::Bool(b) = c { Some(*b) } else { None })
 }
@@ -124,7 +128,7 @@ pub fn viewer_access(record: &Record) -> crate::types::viewer::ViewerAccess {
     crate::types::viewer::ViewerAccess { actions: access.actions.iter().cloned().collect(), classes }
 }
 
-/// Declares an object type over a table. Kinds: text, int, boolean, date, time, fen, hex, words, division_code,
+/// Declares an object type over a table. Kinds: text, int, sealed_int, boolean, date, time, fen, hex, words, division_code,
 /// code(Enum). A trailing `always` tells clients that a value always exists when it is not denied.
 #[macro_export]
 macro_rules! object {
@@ -201,6 +205,7 @@ macro_rules! object {
     (@link $name:ident $link:ident) => { stringify!($link) };
     (@type text) => { String };
     (@type int) => { i64 };
+    (@type sealed_int) => { i64 };
     (@type boolean) => { bool };
     (@type date) => { $crate::scalars::Date };
     (@type time) => { $crate::scalars::DateTime };

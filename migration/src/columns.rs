@@ -56,6 +56,13 @@ async fn make_index(manager: &SchemaManager<'_>, table: &'static str, columns: &
     manager.create_index(index.to_owned()).await
 }
 
+/// A table that is its own primary key needs no second copy of it on SQLite.
+pub fn without_rowid(manager: &SchemaManager<'_>, table: &mut TableCreateStatement) {
+    if manager.get_database_backend() == DbBackend::Sqlite {
+        table.extra("WITHOUT ROWID");
+    }
+}
+
 pub async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
     for table in tables {
         manager.drop_table(Table::drop().table(*table).to_owned()).await?;

@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
             .to_owned();
         m.create_table(registry).await?;
         index(m, "identity_registry", &["subject_id"]).await?;
-        let gram = Table::create()
+        let mut gram = Table::create()
             .table("name_gram")
             .col(big_integer("gram"))
             .col(big_integer("division"))
@@ -31,8 +31,8 @@ impl MigrationTrait for Migration {
             .col(uuid("subject_id"))
             .primary_key(Index::create().col("gram").col("division").col("child_id").col("subject_id"))
             .to_owned();
+        without_rowid(m, &mut gram);
         m.create_table(gram).await?;
-        index(m, "name_gram", &["subject_id"]).await?;
         index(m, "name_gram", &["child_id"]).await?;
         Ok(())
     }

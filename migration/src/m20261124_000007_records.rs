@@ -30,12 +30,13 @@ impl MigrationTrait for Migration {
         m.create_table(audit).await?;
         index(m, "audit_record", &["at", "id"]).await?;
         index(m, "audit_record", &["account_id", "at", "id"]).await?;
-        let audit_child = Table::create()
+        let mut audit_child = Table::create()
             .table("audit_child")
             .col(uuid("child_id"))
             .col(uuid("audit_id"))
             .primary_key(Index::create().col("child_id").col("audit_id"))
             .to_owned();
+        without_rowid(m, &mut audit_child);
         m.create_table(audit_child).await?;
         let link = Table::create()
             .table("audit_link")

@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let value = match (&raw.cells[*at], column.kind) {
-                (Cell::Bytes(sealed), Kind::Sealed) => {
+                (Cell::Bytes(sealed), Kind::Sealed | Kind::SealedCode) => {
                     let row = raw.cells[0].uuid().ok_or_else(|| Error::internal("a sealed row without an id"))?;
                     Cell::Text(self.keys.open(Place { table: table.name, column: column.name, row }, sealed)?)
                 }
@@ -272,7 +272,9 @@ impl<'a> Reader<'a> {
             cells[*at] = match (decision, value) {
                 (Decision::Show, value) => value,
                 (_, Cell::Text(text)) if column.kind == Kind::Sealed => Cell::Text(mask::mask(column.name, &text)),
-                // An absent text looks like any other masked text would not: it is denied, as is what is no text.
+                // A mask tells that there is a text; that there is none is told as well.
+                (_, Cell::Null) if column.kind == Kind::Sealed => Cell::Null,
+                // What is no text cannot be shown in part.
                 _ => Cell::Denied,
             };
         }

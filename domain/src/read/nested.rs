@@ -134,9 +134,10 @@ impl Reader<'_> {
         let table = link.want.table;
         let parents: Vec<Cell> = raws.iter().filter(|raw| allowed(raw)).map(|raw| raw.cells[0].clone()).collect();
         let mut pages: HashMap<Cell, Page> = HashMap::new();
-        // Rows of one child are decided as the child was; any other road is scoped anew.
+        // Rows of a child, an account or an import are decided as that was; any other road is scoped anew.
         let from_child = link.link.from.family == Family::Child;
-        let anchor = if from_child || table.family == Family::Reference { Anchor::Nothing } else { anchor(table) };
+        let as_parent = from_child || matches!(table.family, Family::Reference | Family::Account | Family::Import);
+        let anchor = if as_parent { Anchor::Nothing } else { anchor(table) };
         let scope = anchor.scope(&self.actor.lens, &[]);
         if !parents.is_empty() && link.page.rows {
             let order_names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();

@@ -9,6 +9,7 @@ use crate::problems::UserErrorCode;
 use crate::store::is_double;
 use chrono::NaiveDate;
 use entity::codes::{BodyState, DisabilityClass, EthnicGroup, FileState, GuardianshipQuality, Schooling, Sex};
+use entity::CodedEnum;
 use entity::tables::child;
 use sea_orm::Value;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -46,6 +47,18 @@ pub struct CorrectChild {
     pub school: Correction<Uuid>,
     pub institution: Correction<Uuid>,
     pub guardianship_quality: Correction<GuardianshipQuality>,
+}
+
+fn to_text<T>(change: &Correction<T>, text: impl Fn(&T) -> String) -> Correction<String> {
+    match change {
+        Correction::Keep => Correction::Keep,
+        Correction::Clear => Correction::Clear,
+        Correction::To(value) => Correction::To(text(value)),
+    }
+}
+
+fn name_of<T: CodedEnum>(change: &Correction<T>) -> Correction<String> {
+    to_text(change, |code| code.name().to_owned())
 }
 
 struct Set(Vec<(&'static str, Value)>);
@@ -215,9 +228,18 @@ async fn check(work: &mut Work<'_>, input: &CorrectChild, found: &ChildRow) -> R
     set.code("sex", input.sex.clone());
     set.code("birth_date", input.birth_date.clone());
     set.code("ethnic_group", input.ethnic_group.clone());
-    set.code("body_state", input.body_state.clone());
-    set.code("disability_class", input.disability_class.clone());
-    set.code("disability_grade", input.disability_grade.clone());
+    let codes = [
+        ("body_state", name_of(&input.body_state)),
+        ("disability_class", name_of(&input.disability_class)),
+        ("disability_grade", to_text(&input.disability_grade, i16::to_string)),
+    ];
+    for (column, change) in codes {
+        match change {
+            Correction::Keep => {}
+            Correction::Clear => set.0.push((column, Value::Bytes(None))),
+            Correction::To(code) => set.0.push((column, work.seal(&child::TABLE, column, id, &code)?.into())),
+        }
+    }
     set.code("schooling", input.schooling.clone());
     set.code("boarding", input.boarding.clone());
     set.code("guardianship_quality", input.guardianship_quality.clone());

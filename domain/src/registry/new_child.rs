@@ -7,7 +7,7 @@ use crate::sealing::Place;
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::codes::{BodyState, Category, DisabilityClass, EthnicGroup, FileState, GuardianshipQuality, RiskLevel, Schooling, Sex};
 use entity::tables::{child, identity_registry, name_gram};
-use entity::{DivisionCode, IdentityNumber, codes::DivisionLevel};
+use entity::{CodedEnum, DivisionCode, IdentityNumber, SealedCode, codes::DivisionLevel};
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
@@ -78,6 +78,7 @@ impl NewChild {
         let clock = domain.clock.as_ref();
         let seal = |column: &'static str, text: &str| domain.keys.seal(Place { table: "child", column, row: self.id }, text, clock);
         let seal_some = |column: &'static str, text: &Option<String>| text.as_deref().map(|text| seal(column, text)).transpose();
+        let seal_code = |column: &'static str, code: Option<String>| Ok::<_, crate::Error>(seal_some(column, &code)?.map(|sealed| SealedCode(sealed.0)));
         let number = self.identity_number.as_ref().map(IdentityNumber::as_str);
         let child = child::ActiveModel {
             id: Set(self.id),
@@ -99,9 +100,9 @@ impl NewChild {
             phone: Set(seal_some("phone", &self.phone)?),
             main_category: Set(self.main_category),
             risk_level: Set(self.risk_level),
-            body_state: Set(self.body_state),
-            disability_class: Set(self.disability_class),
-            disability_grade: Set(self.disability_grade),
+            body_state: Set(seal_code("body_state", self.body_state.map(|c| c.name().to_owned()))?),
+            disability_class: Set(seal_code("disability_class", self.disability_class.map(|c| c.name().to_owned()))?),
+            disability_grade: Set(seal_code("disability_grade", self.disability_grade.map(|n| n.to_string()))?),
             illness: Set(seal_some("illness", &self.illness)?),
             schooling: Set(self.schooling),
             boarding: Set(self.boarding),

@@ -117,7 +117,7 @@ impl Bulk {
             .iter()
             .enumerate()
             .map(|(at, column)| match column.kind {
-                Kind::Sealed | Kind::Bytes | Kind::Uuid => format!("unhex(r.value->>{at})"),
+                Kind::Sealed | Kind::SealedCode | Kind::Bytes | Kind::Uuid => format!("unhex(r.value->>{at})"),
                 _ => format!("r.value->>{at}"),
             })
             .collect();

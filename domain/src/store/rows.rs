@@ -31,7 +31,7 @@ pub(crate) fn read_cell(row: &QueryResult, at: usize, kind: Kind) -> Result<Cell
         Kind::I32 => some(row.try_get_by_index::<Option<i32>>(at)?, |v| Cell::Int(v.into())),
         Kind::I64 => some(row.try_get_by_index(at)?, Cell::Int),
         Kind::Text => some(row.try_get_by_index(at)?, Cell::Text),
-        Kind::Sealed | Kind::Bytes => some(row.try_get_by_index(at)?, Cell::Bytes),
+        Kind::Sealed | Kind::SealedCode | Kind::Bytes => some(row.try_get_by_index(at)?, Cell::Bytes),
         Kind::Uuid => some(row.try_get_by_index(at)?, Cell::Uuid),
         Kind::Date => some(row.try_get_by_index(at)?, Cell::Date),
         Kind::Time => some(row.try_get_by_index(at)?, Cell::Time),

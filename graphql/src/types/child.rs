@@ -47,7 +47,7 @@ crate::object! {
         /// Class of disability on the certificate.
         disability_class: code(DisabilityClass) = disability_class;
         /// Grade of disability, 1 (most severe) to 4.
-        disability_grade: int = disability_grade;
+        disability_grade: sealed_int = disability_grade;
         /// Illness.
         illness: text = illness;
         /// Schooling.

@@ -12,7 +12,7 @@ use crate::sealing::{Place, joined};
 use crate::store::{List, Tx};
 use entity::codes::{Category, RelationKind};
 use entity::tables::{child, person};
-use entity::{CodedEnum, DataClass, Sealed};
+use entity::{CodedEnum, DataClass, Sealed, SealedCode};
 use sea_orm::{FromQueryResult, QueryResult};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -199,6 +199,7 @@ impl KnownChild {
     pub fn differences(&self, domain: &Domain, draft: &Draft, family: &[(RelationKind, Stored)]) -> Result<Vec<Field>> {
         let (row, new) = (&self.row, &draft.child);
         let open = |column: &'static str, sealed: &Option<Sealed>| open(domain, "child", column, row.id, sealed.as_ref());
+        let code = |column: &'static str, sealed: &Option<SealedCode>| open(column, &sealed.clone().map(|s| Sealed(s.0)));
         let mut out = Vec::new();
         let mut differ = |class: DataClass, field: Field, differs: bool| {
             if differs && self.shows(class) && !out.contains(&field) {
@@ -219,9 +220,9 @@ impl KnownChild {
         differ(DataClass::Registry, Field::Residence, other(&new.residence_division, &row.residence_division));
         differ(DataClass::Contact, Field::HouseholdPlace, other(&new.household_address, &open("household_address", &row.household_address)?));
         differ(DataClass::Contact, Field::Residence, other(&new.residence_address, &open("residence_address", &row.residence_address)?));
-        differ(DataClass::Health, Field::Body, other(&new.body_state, &row.body_state));
-        differ(DataClass::Health, Field::Disability, other(&new.disability_class, &row.disability_class));
-        differ(DataClass::Health, Field::DisabilityGrade, other(&new.disability_grade, &row.disability_grade));
+        differ(DataClass::Health, Field::Body, other(&new.body_state.map(|c| c.name().to_owned()), &code("body_state", &row.body_state)?));
+        differ(DataClass::Health, Field::Disability, other(&new.disability_class.map(|c| c.name().to_owned()), &code("disability_class", &row.disability_class)?));
+        differ(DataClass::Health, Field::DisabilityGrade, other(&new.disability_grade.map(|n| n.to_string()), &code("disability_grade", &row.disability_grade)?));
         differ(DataClass::Health, Field::Illness, other(&new.illness, &open("illness", &row.illness)?));
         differ(DataClass::Education, Field::Schooling, other(&new.schooling, &row.schooling));
         differ(DataClass::Education, Field::Boarding, other(&new.boarding, &row.boarding));
