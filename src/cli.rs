@@ -131,6 +131,14 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         problems: Option<PathBuf>,
     },
+    /// Check that the database holds together: identities, searches, change log, sealed columns, references
+    Verify {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Administrators
+    #[command(subcommand)]
+    Admin(Admin),
     /// Look at settings, data folder, keys and database, and say what is wrong
     Doctor {
         #[command(flatten)]
@@ -138,5 +146,26 @@ pub enum Command {
         /// Address and port the server would take
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Make the first administrator; refused once there is one
+    #[command(after_long_help = "Example:\n  \
+        child-welfare admin create --username li.wei --name 李伟 --id 0198c0de-0000-7000-8000-000000000001\n\n\
+        The id is what the issuer writes as `sub` into the access tokens of that person.")]
+    Create {
+        #[command(flatten)]
+        settings: Settings,
+        /// Name to be known by in the system
+        #[arg(long, value_name = "NAME")]
+        username: String,
+        /// Name to show
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// Id of the account, the `sub` of its tokens [default: a new one]
+        #[arg(long, value_name = "UUID")]
+        id: Option<uuid::Uuid>,
     },
 }

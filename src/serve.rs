@@ -22,11 +22,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+/// How soon a committed audit record is linked.
+const CHAIN_EVERY: Duration = Duration::from_secs(1);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
 const METRICS_CONNECTIONS: usize = 16;
+const FIRST_QUERY: &str = "{ viewer { displayName } children(first: 3) { totalCount nodes { fileNumber name birthDate } } }";
 
 pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     // A port in use stops us before anything is written.
@@ -70,12 +73,16 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
     let loading = tokio::spawn(load(domain.clone(), behind));
+    let chaining = tokio::spawn(chain(domain.clone()));
     signal().await;
     loading.abort();
+    chaining.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
+        let _ = loading.await;
+        let _ = chaining.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
@@ -105,6 +112,20 @@ async fn load(domain: Domain, behind: Behind) {
     };
     if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
+    }
+}
+
+/// Links audit records soon after they are committed.
+async fn chain(domain: Domain) {
+    loop {
+        match domain.chain_audit().await {
+            Ok(0) => tokio::time::sleep(CHAIN_EVERY).await,
+            Ok(_) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(error = http::auth::detail(&error), "audit records could not be linked; tried again");
+                tokio::time::sleep(CHAIN_EVERY).await;
+            }
+        }
     }
 }
 
@@ -198,7 +219,7 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
          Explorer  http://{host}/explorer\n\n  \
          Personas\n{}\n\n  \
          A first request, as the county officer (good for {} hours):\n\n\
-         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{{ __typename }}\"}}'\n",
+         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{FIRST_QUERY}\"}}'\n",
         names.join("\n"),
         token::LONGEST_PERSONA_HOURS,
     ))

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
@@ -67,6 +68,8 @@ pub struct Server {
     pub url: String,
     pub data: PathBuf,
     pub client: reqwest::Client,
+    /// What it has printed on standard output so far.
+    printed: Arc<Mutex<String>>,
     database: Option<PostgresDatabase>,
     _folder: tempfile::TempDir,
 }
@@ -104,7 +107,7 @@ impl Start {
         }
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        let mut server = Server { child, url: format!("http://{address}"), data, client, database, _folder: folder };
+        let mut server = Server { child, url: format!("http://{address}"), data, client, printed: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
@@ -132,14 +135,29 @@ pub fn free_address() -> String {
 }
 
 impl Server {
-    /// Passes what the server prints on to the test's output, so that no pipe fills up.
+    /// Reads what the server prints, so that no pipe fills up; its log becomes the test's.
     fn drain(&mut self) {
-        let pipes: [Option<Box<dyn std::io::Read + Send>>; 2] = [
-            self.child.stdout.take().map(|p| Box::new(p) as Box<dyn std::io::Read + Send>),
-            self.child.stderr.take().map(|p| Box::new(p) as Box<dyn std::io::Read + Send>),
-        ];
-        for pipe in pipes.into_iter().flatten() {
-            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let (out, log, printed) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone());
+        std::thread::spawn(move || {
+            for line in out.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
+                printed.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        std::thread::spawn(move || {
+            log.into_iter().for_each(|pipe| BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        });
+    }
+
+    /// The first line on standard output that begins so, once it is there.
+    pub async fn printed_line(&self, start: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let printed = self.printed.lock().unwrap().clone();
+            match printed.lines().find(|line| line.trim_start().starts_with(start)) {
+                Some(line) => return line.to_owned(),
+                None => assert!(Instant::now() < until, "no line begins with {start:?} in:\n{printed}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

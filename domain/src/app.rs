@@ -97,7 +97,10 @@ impl Domain {
     /// Commits a write and tells those who listen.
     pub(crate) async fn commit(&self, tx: Tx, actor: &Actor, action: &str) -> Result<()> {
         let mut new_id = || -> Uuid { self.clock.id() };
-        for change in tx.commit(actor, action, self.clock.now(), &mut new_id).await? {
+        let changes = tx.commit(actor, action, self.clock.now(), &mut new_id).await?;
+        // A batch tells of its files alone: listeners would fall behind on all that lies in them.
+        let few = changes.len() <= 256;
+        for change in changes.into_iter().filter(|change| few || change.child == Some(change.id)) {
             // Nobody listening is no error.
             let _ = self.changes.send(change);
         }

@@ -1,7 +1,9 @@
 //! Use cases and rules by context; who may see what; audit, outbox, clock.
 
 pub mod access;
+pub mod administrators;
 pub mod audit;
+pub mod audit_chain;
 pub mod casework;
 pub mod clock;
 pub mod command;

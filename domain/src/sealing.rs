@@ -79,6 +79,11 @@ impl Keyring {
         tag.as_ref()[..8].iter().map(|b| format!("{b:02x}")).collect()
     }
 
+    /// The key of the audit chain, derived so that no other use gives it away.
+    pub(crate) fn chain_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.tag("key", "audit chain"))
+    }
+
     pub fn seal(&self, place: Place<'_>, text: &str, clock: &dyn Clock) -> Result<Sealed> {
         let mut nonce = [0; NONCE_LEN];
         clock.random(&mut nonce);
@@ -112,6 +117,13 @@ impl Keyring {
         self.tag("identity", number)[..16].to_vec()
     }
 
+    /// A keyed tag of any text, to tell repetitions without keeping the text.
+    pub(crate) fn tag16(&self, kind: &str, text: &str) -> [u8; 16] {
+        let mut out = [0; 16];
+        out.copy_from_slice(&self.tag(kind, text)[..16]);
+        out
+    }
+
     fn tag(&self, kind: &str, text: &str) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.index);
         context.update(kind.as_bytes());
@@ -127,11 +139,16 @@ impl Keyring {
         i64::from_be_bytes([tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7]])
     }
 
-    /// The grams under which a name is found: its characters, pairs of characters, pinyin and initials.
+    /// The gram of a whole name, by which likely doubles are found.
+    pub fn whole_name(&self, name: &str) -> i64 {
+        self.gram("name", &joined(name))
+    }
+
+    /// The grams under which a name is found: the whole of it, its characters, pairs of characters, pinyin and initials.
     pub fn name_grams(&self, name: &str) -> Vec<i64> {
         let folded = names::fold(name);
         let chars: Vec<char> = folded.chars().filter(|c| !c.is_whitespace()).collect();
-        let mut grams = BTreeSet::new();
+        let mut grams = BTreeSet::from([self.whole_name(name)]);
         for c in &chars {
             grams.insert(self.gram("char", &c.to_string()));
         }
@@ -168,6 +185,11 @@ impl Keyring {
         }
         Some(chars.windows(2).map(|pair| vec![self.gram("pair", &pair.iter().collect::<String>())]).collect())
     }
+}
+
+/// A name as it is compared: folded, without blanks.
+pub(crate) fn joined(name: &str) -> String {
+    names::fold(name).chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The commands, and how each fails in plain words.
 
+mod admin;
 mod doctor;
 mod import;
 mod seed;
+mod verify;
 
-use crate::cli::{Cli, Command, Settings};
+use crate::cli::{Admin, Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
 use crate::keys::{self, KeyError, LocalKeys};
 use domain::demo::PERSONAS;
@@ -85,6 +87,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             let today = clock.today();
             tokio::task::spawn_blocking(move || import::import(&job, today)).await.map_err(|e| Failure::Other(e.to_string()))?
         }
+        Command::Verify { settings } => verify::verify(&settings, clock).await,
+        Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,
         Command::Doctor { settings, listen } => doctor::doctor(&settings, listen, clock).await,
     }
 }

@@ -39,6 +39,19 @@ fn all_wrong_settings_are_told_at_once() {
 }
 
 #[tokio::test]
+async fn the_first_request_works_as_pasted() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    for start in ["county-officer ", "stranger ", "GraphQL "] {
+        server.printed_line(start).await;
+    }
+    assert!(server.printed_line("Explorer ").await.contains(&format!("{}/explorer", server.url)));
+    let line = server.printed_line("curl ").await;
+    let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer.get("errors").is_none() && answer["data"]["children"]["nodes"][0]["name"].is_string(), "{answer}");
+}
+
+#[tokio::test]
 async fn a_port_in_use_and_an_unknown_persona_are_told_plainly() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let address = server.url.strip_prefix("http://").unwrap();
@@ -120,4 +133,39 @@ fn a_survey_sheet_is_mapped_and_checked_without_a_database() {
 fn synthetic_data_never_goes_into_production() {
     let output = run(&["seed", "--profile", "production"]);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
+
+#[tokio::test]
+async fn a_sound_database_is_verified_and_an_altered_one_is_found_out() {
+    use sea_orm::ConnectionTrait;
+    for backend in Backend::all() {
+        let server = Start::demo(backend).start().await;
+        let sound = server.beside(&["verify"]);
+        assert!(sound.status.success(), "{backend:?}: {}{}", String::from_utf8_lossy(&sound.stdout), told(&sound));
+        let url = server.database_url().map_or_else(|| format!("sqlite://{}", server.data.join("child-welfare.db").display()), str::to_owned);
+        let db = sea_orm::Database::connect(url).await.unwrap();
+        let child = domain::demo::DEMO_CHILD;
+        let id = if backend == Backend::Sqlite { format!("X'{}'", child.simple()) } else { format!("'{child}'") };
+        let gone = db.execute_unprepared(&format!("DELETE FROM name_gram WHERE child_id = {id}")).await.unwrap();
+        assert!(gone.rows_affected() > 0, "{backend:?}");
+        db.close().await.unwrap();
+        let altered = server.beside(&["verify"]);
+        assert_eq!(altered.status.code(), Some(1), "{backend:?}: {}", String::from_utf8_lossy(&altered.stdout));
+    }
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| command(folder.path()).args(args).args(["--profile", "development"]).output().unwrap();
+    let create = ["admin", "create", "--username", "li.wei", "--name", "李伟"];
+    assert!(told(&run(&create)).contains("child-welfare migrate"), "before there is a schema");
+    assert!(run(&["migrate"]).status.success());
+    let made = run(&create);
+    assert!(made.status.success(), "{}", told(&made));
+    assert!(String::from_utf8_lossy(&made.stdout).contains("sub"));
+    let again = run(&["admin", "create", "--username", "wang.fang", "--name", "王芳"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(told(&again).contains("already"), "{}", told(&again));
+    assert_eq!(run(&["admin", "create", "--username", "", "--name", "王芳"]).status.code(), Some(2));
 }

@@ -1,5 +1,6 @@
 //! The contract of the binary on the wire: HTTP, WebSocket, command line.
 
 mod command;
+mod conformance;
 mod http;
 mod socket;

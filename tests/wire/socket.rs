@@ -107,6 +107,27 @@ async fn a_socket_ends_soon_after_its_token() {
 }
 
 #[tokio::test]
+async fn one_socket_runs_fifty_operations_and_no_more() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let mut socket = acknowledged(&server).await;
+    let query = format!("subscription {{ childChanged(childId: \"Child:{}\") {{ id }} }}", domain::demo::DEMO_CHILD);
+    for n in 0..51 {
+        say(&mut socket, json!({ "type": "subscribe", "id": n.to_string(), "payload": { "query": query } })).await;
+    }
+    let refused = loop {
+        let message = hear_json(&mut socket).await;
+        if message["type"] == "error" {
+            break message;
+        }
+        assert_eq!(message["type"], "next", "{message}");
+    };
+    assert_eq!((&refused["id"], &refused["payload"][0]["extensions"]["code"]), (&json!("50"), &json!("TOO_MANY_OPERATIONS")));
+    say(&mut socket, json!({ "type": "complete", "id": "7" })).await;
+    say(&mut socket, json!({ "type": "subscribe", "id": "q", "payload": { "query": "{ __typename }" } })).await;
+    while hear_json(&mut socket).await != json!({ "type": "complete", "id": "q" }) {}
+}
+
+#[tokio::test]
 async fn a_stop_closes_the_sockets_as_going_away() {
     let mut server = Start::demo(Backend::Sqlite).start().await;
     let mut socket = acknowledged(&server).await;

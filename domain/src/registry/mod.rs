@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::problems::UserErrorCode;
 use entity::codes::DivisionLevel;
 use entity::tables::child;
-use entity::{CodedEnum, DivisionCode};
+use entity::DivisionCode;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
 pub(crate) fn keys_of(row: &child::Model) -> ChildKeys {
@@ -85,10 +85,4 @@ pub(crate) fn check_end(work: &mut Work<'_>, field: &str, start: chrono::NaiveDa
     } else if end < start {
         work.problems.add(UserErrorCode::DateOrder, field);
     }
-}
-
-/// The names of a set of codes, for columns that hold several.
-pub(crate) fn joined<T: CodedEnum>(codes: &[T]) -> Option<String> {
-    let names: Vec<&str> = codes.iter().map(|c| c.name()).collect();
-    (!names.is_empty()).then(|| names.join(","))
 }

@@ -1,5 +1,6 @@
 //! The database. Connections stay in here: the rest of the domain reads through scoped statements and writes through `Tx`.
 
+mod bulk;
 pub mod meter;
 mod open;
 mod rows;
@@ -7,6 +8,7 @@ mod tx;
 
 pub use open::{OpenError, OpenOptions};
 pub use rows::Cell;
+pub(crate) use bulk::List;
 pub(crate) use rows::read_cell;
 pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};

@@ -1,15 +1,18 @@
 //! A write: one transaction that holds the rows, their audit record, their change-log rows and their outbox rows.
 
+use super::bulk::Bulk;
 use super::{Db, meter};
 use crate::access::Actor;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::Table;
+use entity::tables::{audit_child, change_log, outbox};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, SqliteTransactionMode, SqlErr,
     TransactionOptions, TransactionTrait,
 };
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// One changed object.
@@ -22,7 +25,7 @@ pub struct Change {
 }
 
 pub struct Tx {
-    inner: DatabaseTransaction,
+    pub(super) inner: DatabaseTransaction,
     changes: Vec<Change>,
 }
 
@@ -37,6 +40,16 @@ impl Db {
 /// Whether an insert met a row that is already there.
 pub(crate) fn is_double(error: &Error) -> bool {
     matches!(error, Error::Unavailable(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))))
+}
+
+/// Changes recorded with single values; SQLite takes 32,766 of them in a statement.
+const FEW: usize = 100;
+
+fn payload(change: &Change, action: &str) -> String {
+    serde_json::json!({
+        "type": change.table.type_name, "id": change.id, "childId": change.child, "version": change.version, "action": action,
+    })
+    .to_string()
 }
 
 impl Tx {
@@ -109,7 +122,9 @@ impl Tx {
 
     async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<()> {
         let audit_id = new_id();
-        let objects = crate::audit::objects_of(changes.iter().map(|c| (c.table.type_name, c.id)));
+        // A batch's record names its files; what lies in them is in the change log.
+        let named = |change: &&Change| changes.len() <= FEW || change.child.is_none_or(|child| child == change.id);
+        let objects = crate::audit::objects_of(changes.iter().filter(named).map(|c| (c.table.type_name, c.id)));
         let mut audit = crate::audit::insert_records(&[crate::audit::Entry {
             id: audit_id,
             at,
@@ -124,6 +139,9 @@ impl Tx {
             objects,
             children: Vec::new(),
         }]);
+        if changes.len() > FEW {
+            return self.record_many(actor, action, at, audit_id, audit, changes, new_id).await;
+        }
         let mut children: Vec<Uuid> = changes.iter().filter_map(|c| c.child).collect();
         children.sort_unstable();
         children.dedup();
@@ -145,10 +163,7 @@ impl Tx {
                 action.into(),
                 actor.account.into(),
             ]);
-            let payload = serde_json::json!({
-                "type": change.table.type_name, "id": change.id, "childId": change.child, "version": change.version, "action": action,
-            });
-            outbox.values_panic([new_id().into(), change.table.name.into(), payload.to_string().into(), at.into()]);
+            outbox.values_panic([new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()]);
         }
         let mut statements: Vec<InsertStatement> = Vec::with_capacity(4);
         statements.append(&mut audit);
@@ -158,6 +173,50 @@ impl Tx {
         statements.push(log);
         statements.push(outbox);
         if postgres { self.all_in_one(&statements).await } else { self.one_by_one(&statements).await }
+    }
+
+    /// The same for more changes than one statement of single values takes.
+    #[allow(clippy::too_many_arguments)]
+    async fn record_many(
+        &mut self,
+        actor: &Actor,
+        action: &str,
+        at: DateTime<Utc>,
+        audit_id: Uuid,
+        audit: Vec<InsertStatement>,
+        changes: &[Change],
+        new_id: &mut (dyn FnMut() -> Uuid + Send),
+    ) -> Result<()> {
+        let postgres = self.is_postgres();
+        let mut tx = 0_i64;
+        if postgres {
+            let select = Query::select().expr(Expr::cust("pg_current_xact_id()::text::bigint")).to_owned();
+            tx = self.rows(&select).await?.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        }
+        self.one_by_one(&audit).await?;
+        let mut children = Bulk::new(&audit_child::TABLE, &[], postgres);
+        let mut seen = HashSet::new();
+        let mut log = Bulk::new(&change_log::TABLE, &["seq"], postgres);
+        let mut outbox = Bulk::new(&outbox::TABLE, &["seq", "published_at"], postgres);
+        for change in changes {
+            if let Some(child) = change.child.filter(|child| seen.insert(*child)) {
+                children.add(&[child.into(), audit_id.into()])?;
+            }
+            log.add(&[
+                tx.into(),
+                at.into(),
+                change.child.into(),
+                change.table.type_name.into(),
+                change.id.into(),
+                change.version.into(),
+                action.into(),
+                actor.account.into(),
+            ])?;
+            outbox.add(&[new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()])?;
+        }
+        self.insert_bulk(children, "").await?;
+        self.insert_bulk(log, "").await?;
+        self.insert_bulk(outbox, "").await
     }
 
     async fn one_by_one(&mut self, statements: &[InsertStatement]) -> Result<()> {

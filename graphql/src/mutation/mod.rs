@@ -2,6 +2,7 @@
 
 mod casework;
 mod files;
+mod imports;
 mod payload;
 mod programmes;
 
@@ -12,10 +13,11 @@ use crate::input::InputSpec;
 use async_graphql::Context;
 use casework::*;
 use files::*;
+use imports::*;
 use programmes::*;
 
 macro_rules! mutations {
-    ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident by $case:ident;)+) => {
         pub struct Mutation;
 
         /// The roots of writing: one mutation for each action, each in a transaction of its own.
@@ -27,7 +29,7 @@ macro_rules! mutations {
                     let meta = input.meta();
                     let client_mutation_id = input.client_mutation_id.clone();
                     let outcome = match input.resolve() {
-                        Ok(input) => domain(ctx).$name(actor(ctx), &input, &meta).await,
+                        Ok(input) => domain(ctx).$case(actor(ctx), &input, &meta).await,
                         Err(error) => Err(error),
                     };
                     $payload::answer(ctx, outcome, client_mutation_id).await
@@ -42,35 +44,37 @@ macro_rules! mutations {
 
 mutations! {
     /// Opens a file for a child. Refused with ALREADY_ON_FILE when the child has one anywhere in the country.
-    register_child(RegisterChildInput) -> RegisterChildPayload;
+    register_child(RegisterChildInput) -> RegisterChildPayload by register_child;
     /// Corrects what a file says of the child. A field that is not sent stays; null clears it.
-    correct_child(CorrectChildInput) -> CorrectChildPayload;
+    correct_child(CorrectChildInput) -> CorrectChildPayload by correct_child;
     /// Recognises a child in a category, with its level of risk.
-    classify_child(ClassifyChildInput) -> ClassifyChildPayload;
+    classify_child(ClassifyChildInput) -> ClassifyChildPayload by classify_child;
     /// Assigns a child to a child director.
-    assign_director(AssignDirectorInput) -> AssignDirectorPayload;
+    assign_director(AssignDirectorInput) -> AssignDirectorPayload by assign_director;
     /// Closes a file, with the reason.
-    close_file(CloseFileInput) -> CloseFilePayload;
+    close_file(CloseFileInput) -> CloseFilePayload by close_file;
     /// Reopens a closed file.
-    reopen_file(ReopenFileInput) -> ReopenFilePayload;
+    reopen_file(ReopenFileInput) -> ReopenFilePayload by reopen_file;
     /// Adds a guardian: a new person, a known one, or an organisation.
-    add_guardian(AddGuardianInput) -> AddGuardianPayload;
+    add_guardian(AddGuardianInput) -> AddGuardianPayload by add_guardian;
     /// Ends a guardianship, with the reason.
-    end_guardianship(EndGuardianshipInput) -> EndGuardianshipPayload;
+    end_guardianship(EndGuardianshipInput) -> EndGuardianshipPayload by end_guardianship;
     /// Records a dated fact on a child or one of its parents.
-    record_fact(RecordFactInput) -> RecordFactPayload;
+    record_fact(RecordFactInput) -> RecordFactPayload by record_fact;
     /// Ends a fact that is no longer true.
-    end_fact(EndFactInput) -> EndFactPayload;
+    end_fact(EndFactInput) -> EndFactPayload by end_fact;
     /// Opens an intervention.
-    open_intervention(OpenInterventionInput) -> OpenInterventionPayload;
+    open_intervention(OpenInterventionInput) -> OpenInterventionPayload by open_intervention;
     /// Closes an intervention, with its outcome.
-    close_intervention(CloseInterventionInput) -> CloseInterventionPayload;
+    close_intervention(CloseInterventionInput) -> CloseInterventionPayload by close_intervention;
     /// Records a visit. Safe to repeat with the same id or idempotency key, as a phone that comes back online does.
-    record_visit(RecordVisitInput) -> RecordVisitPayload;
+    record_visit(RecordVisitInput) -> RecordVisitPayload by record_visit;
     /// Announces a document of a file: its metadata.
-    add_attachment(AddAttachmentInput) -> AddAttachmentPayload;
+    add_attachment(AddAttachmentInput) -> AddAttachmentPayload by add_attachment;
     /// Enrols a child in a programme at the rate in force where it lives.
-    enrol_child(EnrolChildInput) -> EnrolChildPayload;
+    enrol_child(EnrolChildInput) -> EnrolChildPayload by enrol_child;
     /// Ends an enrolment, with the reason.
-    end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload;
+    end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
+    /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
+    import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
 }

@@ -30,7 +30,7 @@ mod xls_file;
 mod xlsx_file;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use date::PartialDate;
 pub use field::{Field, Target};

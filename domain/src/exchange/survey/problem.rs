@@ -1,4 +1,5 @@
 use super::values::clip;
+use super::{Field, ReadRow};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -73,6 +74,17 @@ impl Fault {
             message: words(message),
             suggestion: words(suggestion),
         }
+    }
+}
+
+impl Rule {
+    /// A finding about a whole row, at the column of a field where the sheet has one.
+    pub(crate) fn on_row(self, at: &ReadRow, field: Field, detail: impl Into<String>) -> CellProblem {
+        let column = at.layout.field(field);
+        let title = column.map_or_else(|| field.label().to_owned(), |column| column.title());
+        let cell = at.layout.columns.iter().position(|c| column.is_some_and(|column| c.index == column.index));
+        let value = cell.and_then(|cell| at.cells.get(cell)).map_or("", String::as_str);
+        self.with(detail).at(&at.place.sheet, at.place.row, title, value)
     }
 }
 
@@ -227,4 +239,31 @@ rules! {
     IdentityMissing "IDENTITY_MISSING" Warning
         ["已登记户口，但未填公民身份号码", "registered in a household, but no identity number"]
         ["照户口簿补填", "add it from the household register"];
+    UnknownPlace "UNKNOWN_PLACE" Error
+        ["没有找到这个村（居），或同名的不止一个", "there is no village of this name, or more than one"]
+        ["填写行政区划中的全称{}", "enter the full name as the divisions have it{}"];
+    NotAChild "NOT_A_CHILD" Error
+        ["今天已满18周岁，不能新建儿童档案", "18 or older today: a file is opened for a child only"]
+        ["核对出生日期；确已成年的删除本行", "check the birth date; remove the row if it is right"];
+    BirthDay "BIRTH_DATE_DAY" Error
+        ["没有公民身份号码的，出生日期须到日", "without an identity number the birth date must name the day"]
+        ["补填公民身份号码，或把出生日期写到日", "add the identity number, or write the date to the day"];
+    MaskedValue "MASKED_VALUE" Error
+        ["是脱敏后的内容，不能入库", "a masked value cannot be taken"]
+        ["填写完整内容", "enter the full value"];
+    OutOfScope "OUT_OF_SCOPE" Error
+        ["不在您的权限范围内：{}", "outside what your account may write: {}"]
+        ["由有权限的单位导入，或在对应文件中忽略这些列", "have an office with that right import it, or ignore these columns in the mapping file"];
+    OnFileElsewhere "ALREADY_ON_FILE_ELSEWHERE" Error
+        ["该儿童已建档，档案在：{}", "this child is on file already, with the office of {}"]
+        ["与该地民政部门联系", "ask that office"];
+    DiffersFromFile "DIFFERS_FROM_FILE" Error
+        ["与已有档案不一致：{}", "differs from the child's file in: {}"]
+        ["由工作人员核对后更正档案", "have it compared and the file corrected by a person"];
+    LikelyDouble "LIKELY_DOUBLE" Error
+        ["本县已有姓名、出生日期相同的儿童，疑似重复", "a child of this name and birth date is on file in this county: a likely double"]
+        ["由工作人员核对是否同一儿童", "have a person compare the two"];
+    TwiceInFile "TWICE_IN_FILE" Error
+        ["与本次导入的另一行是同一儿童", "the same child as another row of this import"]
+        ["删除重复的行", "remove one of the rows"];
 }

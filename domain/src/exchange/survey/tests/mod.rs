@@ -16,7 +16,7 @@ use rust_xlsxwriter::Workbook;
 use super::*;
 
 #[path = "../../../../../tests/support/survey_sheet.rs"]
-mod survey_sheet;
+pub(crate) mod survey_sheet;
 
 fn today() -> NaiveDate {
     day(2016, 6, 1)
