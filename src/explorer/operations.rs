@@ -16,6 +16,9 @@ pub struct Operation {
     pub persona: String,
     pub query: String,
     pub variables: Map<String, Value>,
+    /// The code of the errors that this persona is to see beside its data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expects: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,16 +56,15 @@ fn parse(text: &str) -> Result<Operation, String> {
         _ => Err(format!("`# {key}: …` is missing")),
     };
     let (title, title_zh, persona) = (take("title")?, take("titleZh")?, take("persona")?);
-    // For the test that runs them.
-    let _ = take("expects");
     let variables = match take("variables") {
         Ok(text) => serde_json::from_str(&text).map_err(|e| format!("the variables are not a JSON object: {e}"))?,
         Err(_) => Map::new(),
     };
+    let expects = take("expects").ok();
     if let Some(key) = found.keys().next() {
         return Err(format!("`# {key}:` is not known"));
     }
-    Ok(Operation { title, title_zh, persona, query: query.trim().to_owned(), variables })
+    Ok(Operation { title, title_zh, persona, query: query.trim().to_owned(), variables, expects })
 }
 
 #[cfg(test)]
