@@ -106,18 +106,29 @@ pub enum Command {
     /// Read a survey sheet (.xlsx, .xls, .csv in UTF-8 or GB18030)
     #[command(
         long_about = "Read a survey sheet: .xlsx, .xls, or .csv in UTF-8 or GB18030.\n\n\
-            First propose a mapping if the columns are not those of the national form, look it through, then run with \
-            --dry-run: rows that cannot be taken are written, with sheet, row, column, value, rule and a suggestion, to \
+            It acts as a named account: with its access, and on record under it. First propose a mapping if the columns \
+            are not those of the national form, look it through, then run with --dry-run, then without: good rows land, \
+            sending a file twice adds nothing, likely doubles go to a review list. Rows that cannot be taken are written, with sheet, row, column, value, rule and a suggestion, to \
             a file that spreadsheets open. Mend them there and send that file again.",
         after_long_help = "Examples:\n  \
             child-welfare import survey.xlsx --propose-mapping > mapping.toml\n  \
-            child-welfare import survey.xlsx --mapping mapping.toml --dry-run --problems problems.csv"
+            child-welfare import survey.xlsx --as county-officer --mapping mapping.toml --dry-run --problems problems.csv\n  \
+            child-welfare import survey.xlsx --as county-officer --division 520324"
     )]
     Import {
         #[command(flatten)]
         settings: Settings,
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Account whose access the import has, and under which it is on record
+        #[arg(long = "as", value_name = "NAME")]
+        account: Option<String>,
+        /// Division the sheet is from: villages are looked for below it
+        #[arg(long, value_name = "CODE")]
+        division: Option<String>,
+        /// Day of the survey, where the sheet does not say it
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        survey_date: Option<chrono::NaiveDate>,
         /// Which column holds which field
         #[arg(long, value_name = "FILE")]
         mapping: Option<PathBuf>,

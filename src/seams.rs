@@ -4,8 +4,6 @@ use crate::config::LoadDivisions;
 use domain::access::Actor;
 use domain::{Domain, Error, demo};
 use entity::DivisionCode;
-use std::path::Path;
-use uuid::Uuid;
 
 /// What goes on loading behind a running server.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +32,3 @@ pub fn may_upload(domain: &Domain, actor: &Actor) -> bool {
     actor.grants.iter().any(|g| domain.policy.role(&g.role).is_some_and(|r| r.actions.contains("importSurvey")))
 }
 
-/// A file that has arrived whole.
-pub struct Upload<'a> {
-    pub id: Uuid,
-    pub file_name: &'a str,
-    pub bytes: u64,
-    pub sha256: [u8; 32],
-    pub path: &'a Path,
-}
-
-pub async fn announce_upload(_domain: &Domain, _actor: &Actor, upload: &Upload<'_>) -> Result<(), Error> {
-    tracing::info!(upload = %upload.id, bytes = upload.bytes, "upload arrived");
-    Ok(())
-}

@@ -81,11 +81,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Schema => say(graphql::Schema::sdl().trim_end()),
         Command::Token { settings, persona, hours } => print_token(&settings, &persona, hours, clock.as_ref()),
         Command::Seed { settings, children } => seed::seed(&settings, children, clock).await,
-        Command::Import { settings: _, file, mapping, propose_mapping, dry_run, problems } => {
-            let job = import::Job { file, mapping, propose_mapping, dry_run, problems };
-            // Reading a workbook is work for a thread of its own.
-            let today = clock.today();
-            tokio::task::spawn_blocking(move || import::import(&job, today)).await.map_err(|e| Failure::Other(e.to_string()))?
+        Command::Import { settings, file, account, division, survey_date, mapping, propose_mapping, dry_run, problems } => {
+            let job = import::Job { file, account, division, survey_date, mapping, propose_mapping, dry_run, problems };
+            import::import(&settings, job, clock).await
         }
         Command::Verify { settings } => verify::verify(&settings, clock).await,
         Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,

@@ -3,7 +3,7 @@
 use super::answer::{Done, Refused, json_answer};
 use super::negotiate::Media;
 use super::{App, Context, Shared, auth, only};
-use crate::seams::{self, Upload};
+use crate::seams;
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use axum::Extension;
 use axum::body::Body;
@@ -53,8 +53,9 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
         }
     };
     tokio::fs::rename(&draft, &path).await.map_err(|e| disk(&e))?;
-    let upload = Upload { id, file_name: &file_name, bytes: received.0, sha256: received.1, path: &path };
-    if let Err(error) = seams::announce_upload(&app.domain, &signed.actor, &upload).await {
+    let (bytes, sha256) = received;
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    if let Err(error) = app.domain.announce_upload(&signed.actor, &file_name, &sha256, bytes, id).await {
         let _ = tokio::fs::remove_file(&path).await;
         tracing::error!(request_id = %context.request_id, error = auth::detail(&error), "an upload could not be recorded");
         return Err(Refused::unavailable());
