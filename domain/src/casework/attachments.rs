@@ -26,7 +26,7 @@ const MEDIA_TYPES: &[&str] = &["application/pdf", "image/jpeg", "image/png", "im
 const MOST_BYTES: i64 = 64 << 20;
 
 fn hash(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()).collect()

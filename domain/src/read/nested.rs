@@ -137,7 +137,8 @@ impl Reader<'_> {
         // Rows of one child are decided as the child was; any other road is scoped anew.
         let from_child = link.link.from.family == Family::Child;
         let anchor = if from_child || table.family == Family::Reference { Anchor::Nothing } else { anchor(table) };
-        let scope = anchor.scope(&self.actor.lens, &[]);
+        // A shared person leads to those children alone through whom the link itself may be seen.
+        let scope = anchor.scope(&self.actor.lens, &[link.link.class]);
         if !parents.is_empty() && link.page.rows {
             let order_names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
             let mut more = order_names.clone();

@@ -199,6 +199,11 @@ async fn check(work: &mut Work<'_>, input: &CorrectChild, found: &ChildRow) -> R
             }
         }
     }
+    let gone = |change: &Correction<String>, was: Option<i64>| matches!(change, Correction::Clear) || (*change == Correction::Keep && was.is_none());
+    let moved = input.household_division == Correction::Clear || input.residence_division == Correction::Clear;
+    if moved && gone(&input.household_division, found.row.household_division) && gone(&input.residence_division, found.row.residence_division) {
+        work.problems.add(UserErrorCode::Required, "householdDivision");
+    }
     for (field, column, change) in [("schoolId", "school_id", &input.school), ("institutionId", "institution_id", &input.institution)] {
         if let Correction::To(organisation) = change
             && !work.organisation_exists(*organisation).await?
