@@ -65,8 +65,8 @@ impl Domain {
         }
         let tx = self.db.begin().await?;
         if let Some(key) = &meta.idempotency_key {
-            if key.is_empty() || key.len() > 200 {
-                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes"));
+            if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
+                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
             }
             let mut select = Query::select();
             select
@@ -152,6 +152,14 @@ impl Work<'_> {
                 id
             }
             None => self.domain.clock.id(),
+        }
+    }
+
+    /// Inserts a row. False: its id is in use.
+    pub(crate) async fn add<A: sea_orm::ActiveModelTrait>(&mut self, row: A) -> Result<bool> {
+        match self.tx.insert(row).await {
+            Err(error) if is_double(&error) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 
