@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::problems::{Problems, UserError, UserErrorCode};
 use crate::sealing::Place;
 use crate::store::{Change, Tx, is_double};
-use aws_lc_rs::digest::{SHA256, digest};
 use entity::tables::child;
 use entity::{DataClass, Sealed, Table};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
@@ -66,8 +65,8 @@ impl Domain {
         }
         let tx = self.db.begin().await?;
         if let Some(key) = &meta.idempotency_key {
-            if key.is_empty() || key.len() > 200 {
-                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes"));
+            if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
+                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
             }
             let mut select = Query::select();
             select
@@ -76,7 +75,7 @@ impl Domain {
                 .and_where(Expr::col("account_id").eq(actor.account))
                 .and_where(Expr::col("key").eq(key.as_str()));
             if let Some(row) = tx.rows(&select).await?.first() {
-                let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(meta);
+                let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(self, meta);
                 let outcome = Outcome::Done { object: row.try_get_by_index(2)?, child: row.try_get_by_index(3)? };
                 tx.rollback().await?;
                 return if same { Ok(Start::Replay(outcome)) } else { Err(key_conflict()) };
@@ -99,8 +98,9 @@ fn key_conflict() -> Error {
     Error::bad("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "this idempotency key was used with another body; make a new key for a new request")
 }
 
-fn fingerprint(meta: &Meta) -> Vec<u8> {
-    digest(&SHA256, meta.body.as_bytes()).as_ref()[..16].to_vec()
+/// Keyed: a body holds names and numbers that a plain digest would let one guess.
+fn fingerprint(domain: &Domain, meta: &Meta) -> Vec<u8> {
+    domain.keys.fingerprint_of("body", &meta.body)
 }
 
 impl Work<'_> {
@@ -152,6 +152,14 @@ impl Work<'_> {
                 id
             }
             None => self.domain.clock.id(),
+        }
+    }
+
+    /// Inserts a row. False: its id is in use.
+    pub(crate) async fn add<A: sea_orm::ActiveModelTrait>(&mut self, row: A) -> Result<bool> {
+        match self.tx.insert(row).await {
+            Err(error) if is_double(&error) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 
@@ -208,7 +216,7 @@ impl Work<'_> {
                     self.actor.account.into(),
                     key.as_str().into(),
                     self.action.into(),
-                    fingerprint(self.meta).into(),
+                    fingerprint(self.domain, self.meta).into(),
                     object.into(),
                     child.into(),
                     self.now.into(),

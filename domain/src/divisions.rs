@@ -92,7 +92,7 @@ impl Domain {
     /// Codes of divisions whose name, pinyin, initials or code begin with a text; higher levels first.
     pub async fn search_divisions(&self, text: &str, within: Option<DivisionCode>, most: u32) -> Result<Vec<i64>> {
         let text = names::fold(text);
-        if text.is_empty() || text.chars().count() > 50 {
+        if text.is_empty() || text.chars().count() > 50 || text.chars().any(char::is_control) {
             return Err(Error::bad("BAD_SEARCH", "text", "search for 1 to 50 characters"));
         }
         let limit = u64::from(most.clamp(1, 50));

@@ -67,6 +67,16 @@ impl UserError {
     }
 }
 
+/// Turns the direction of the text around it.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+}
+
+/// Shows as nothing, so that two names look alike; variation selectors, which rare characters need, are none.
+fn invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Refusals gathered while an input is checked.
 #[derive(Debug, Default)]
 pub struct Problems(pub Vec<UserError>);
@@ -92,7 +102,7 @@ impl Problems {
             self.add_with(UserErrorCode::TooLong, field, most.to_string());
             return None;
         }
-        if folded.chars().any(|c| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')) {
+        if folded.chars().any(|c| c.is_control() || turns(c) || invisible(c)) {
             self.add(UserErrorCode::BadCharacters, field);
             return None;
         }
@@ -113,7 +123,7 @@ impl Problems {
             self.add_with(UserErrorCode::TooLong, field, "4000");
             return None;
         }
-        if trimmed.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        if trimmed.chars().any(|c| turns(c) || c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             self.add(UserErrorCode::BadCharacters, field);
             return None;
         }

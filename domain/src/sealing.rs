@@ -114,7 +114,12 @@ impl Keyring {
 
     /// The keyed fingerprint under which an identity number is looked up.
     pub fn fingerprint(&self, number: &str) -> Vec<u8> {
-        self.tag("identity", number)[..16].to_vec()
+        self.fingerprint_of("identity", number)
+    }
+
+    /// A keyed fingerprint; those of different kinds never meet.
+    pub fn fingerprint_of(&self, kind: &str, text: &str) -> Vec<u8> {
+        self.tag(kind, text)[..16].to_vec()
     }
 
     /// A keyed tag of any text, to tell repetitions without keeping the text.

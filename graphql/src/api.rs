@@ -34,6 +34,8 @@ pub struct Prepared {
     request: async_graphql::Request,
     kind: OperationKind,
     name: Option<String>,
+    /// For the audit trail.
+    action: String,
     cost: u64,
 }
 
@@ -137,10 +139,15 @@ impl Schema {
         };
         let variables = Variables::from_json(serde_json::Value::Object(request.variables));
         let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken))?;
+        if let Some(key) = crate::overlap::conflict(&document, operation) {
+            let message = format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice: give each a name of its own");
+            return Err(refused("GRAPHQL_VALIDATION_FAILED", message, &[]));
+        }
         let name = request.operation_name.clone().or_else(|| match &document.operations {
             DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
             _ => None,
         });
+        let action = crate::overlap::root_fields(&document, operation).chars().take(100).collect();
         let mut inner = async_graphql::Request::new("").variables(variables);
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
@@ -149,13 +156,13 @@ impl Schema {
             inner = inner.disable_introspection();
         }
         inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, cost })
+        Ok(Prepared { request: inner, kind, name, action, cost })
     }
 
     /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
     pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
         let trail = Trail::default();
-        let action = prepared.name.unwrap_or_else(|| "anonymous".to_owned());
+        let action = prepared.action;
         let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
         finish(&mut response);
         self.recorded(response, &actor, action, trail.take()).await
@@ -164,7 +171,7 @@ impl Schema {
     /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
         let trail = Trail::default();
-        let action = prepared.name.unwrap_or_else(|| "anonymous".to_owned());
+        let action = prepared.action;
         let schema = self.clone();
         let events = self.inner.execute_stream(prepared.request.data(actor.clone()).data(trail.clone()));
         Box::pin(events.then(move |mut response| {
@@ -180,7 +187,11 @@ impl Schema {
         if !disclosed.protected {
             return response;
         }
-        let outcome = if disclosed.objects.is_empty() && !disclosed.denied.is_empty() { "DENIED" } else { "DISCLOSED" };
+        let outcome = match disclosed.objects.is_empty() {
+            true if disclosed.refused => "REFUSED",
+            true if !disclosed.denied.is_empty() => "DENIED",
+            _ => "DISCLOSED",
+        };
         let mut classes: Vec<String> = disclosed.classes.iter().map(|c| (*c).to_owned()).collect();
         classes.extend(disclosed.denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
         let entry = Entry {
@@ -188,7 +199,7 @@ impl Schema {
             at: self.domain.clock.now(),
             account: Some(actor.account),
             username: actor.username.clone(),
-            action: action.chars().take(100).collect(),
+            action,
             outcome,
             purpose: actor.purpose.clone(),
             legal_basis: actor.legal_basis.clone(),

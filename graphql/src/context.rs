@@ -32,6 +32,8 @@ pub struct Disclosed {
     pub classes: BTreeSet<&'static str>,
     pub denied: BTreeSet<String>,
     pub protected: bool,
+    /// A mutation changed nothing, and said why.
+    pub refused: bool,
 }
 
 /// What one operation disclosed and denied.
@@ -52,6 +54,9 @@ impl Trail {
             d.protected = true;
             d.denied.insert(what.to_owned());
         });
+    }
+    pub fn refused(&self) {
+        self.with(|d| d.refused = true);
     }
     /// Something protected was asked for, whatever came of it.
     pub fn protected(&self) {

@@ -10,6 +10,7 @@ pub mod input;
 mod limits;
 pub mod mutation;
 mod object;
+mod overlap;
 mod query;
 mod scalars;
 mod selection;

@@ -238,7 +238,7 @@ impl<'d> Measure<'d> {
     }
 
     /// How many rows a field may bring.
-    fn rows(&self, field: &Field) -> u64 {
+    fn rows(&self, field: &'d Field) -> u64 {
         if let Some(ids) = field.get_argument("ids") {
             return match self.value(&ids.node) {
                 Some(Value::List(items)) => items.len() as u64,
@@ -252,11 +252,26 @@ impl<'d> Measure<'d> {
                 return n.as_u64().unwrap_or(0).clamp(1, 1000);
             }
         }
-        let connection = field.selection_set.node.items.iter().any(|item| match &item.node {
+        if field.name.node == "searchDivisions" {
+            return 10;
+        }
+        if self.is_page(&field.selection_set.node, &mut Vec::new()) { 20 } else { 1 }
+    }
+
+    /// Whether rows of a connection are selected, directly or through fragments.
+    fn is_page(&self, set: &'d SelectionSet, seen: &mut Vec<&'d Name>) -> bool {
+        set.items.iter().any(|item| match &item.node {
             Selection::Field(inner) => matches!(inner.node.name.node.as_str(), "edges" | "nodes"),
-            _ => false,
-        });
-        if connection { 20 } else { 1 }
+            Selection::InlineFragment(fragment) => self.is_page(&fragment.node.selection_set.node, seen),
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                if seen.contains(&name) {
+                    return false;
+                }
+                seen.push(name);
+                self.fragments.get(name).is_some_and(|fragment| self.is_page(&fragment.node.selection_set.node, seen))
+            }
+        })
     }
 
     fn value(&self, value: &async_graphql_value::Value) -> Option<Value> {
@@ -313,6 +328,13 @@ mod tests {
         }
         text.push_str("fragment f25 on Q { a }");
         assert_eq!(limit(&text), "cost");
+    }
+
+    #[test]
+    fn a_page_costs_its_rows_through_fragments_too() {
+        assert_eq!(check("{ a { nodes { b c } } }"), Ok(61));
+        assert_eq!(check("{ a { ...F } } fragment F on A { ... { nodes { b c } } }"), Ok(61));
+        assert_eq!(check("{ searchDivisions(text: \"x\") { name } }"), Ok(11));
     }
 
     #[test]

@@ -77,8 +77,8 @@ pub fn global_id(record: &Record) -> ID {
 }
 
 fn related<'r>(ctx: &Context<'_>, record: &'r Record) -> Option<&'r Related> {
-    let key = ctx.item.node.response_key().node.as_str();
-    let found = record.related.get(key);
+    let key = crate::selection::link_key(&ctx.item.node);
+    let found = record.related.get(&key);
     if found.is_none() {
         errors::report(ctx, &Error::internal(format!("link {key} of {} was not followed", record.table.name)));
     }

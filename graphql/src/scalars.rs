@@ -2,9 +2,14 @@
 
 use async_graphql::registry::{Deprecation, MetaEnumValue, MetaType, MetaTypeId, Registry};
 use async_graphql::{ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, Scalar, ScalarType, ServerResult, Value};
-use chrono::{DateTime as ChronoTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime as ChronoTime, Datelike, NaiveDate, SecondsFormat, Utc};
 use entity::CodedEnum;
 use std::borrow::Cow;
+
+/// Years of four digits, which both databases compare and a client reads back.
+fn in_calendar(date: &NaiveDate) -> bool {
+    (1..=9999).contains(&date.year())
+}
 
 /// A calendar date, `YYYY-MM-DD`, by the official time of the country (UTC+8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +20,10 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) if text.len() == 10 => {
-                text.parse().map(Date).map_err(|_| InputValueError::custom("a date is written YYYY-MM-DD"))
+            // The parser of chrono would take blanks, signs and single digits too.
+            Value::String(text) if text.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() }) => {
+                let date = text.parse().ok().filter(|date| text.len() == 10 && in_calendar(date));
+                date.map(Date).ok_or_else(|| InputValueError::custom("a date is written YYYY-MM-DD"))
             }
             _ => Err(InputValueError::custom("a date is a string, YYYY-MM-DD")),
         }
@@ -37,7 +44,7 @@ impl ScalarType for DateTime {
         let wrong = || InputValueError::custom("a time is written as in RFC 3339, like 2026-11-24T10:00:00Z");
         let Value::String(text) = &value else { return Err(wrong()) };
         let time = ChronoTime::parse_from_rfc3339(text).map_err(|_| wrong())?.with_timezone(&Utc);
-        ChronoTime::from_timestamp_millis(time.timestamp_millis()).map(DateTime).ok_or_else(wrong)
+        ChronoTime::from_timestamp_millis(time.timestamp_millis()).filter(|time| in_calendar(&time.date_naive())).map(DateTime).ok_or_else(wrong)
     }
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -5,9 +5,19 @@ use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Context, Name, Value};
 use domain::read::{LinkWant, PageArgs, Want};
 use domain::{Error, Result};
+use std::fmt::Write;
 
 /// Most rows a page may have.
 pub const MOST: u32 = 100;
+
+/// Under which a link's answer is kept: the same response key may stand elsewhere in the document for another field or other arguments.
+pub fn link_key(field: &Field) -> String {
+    let mut key = format!("{} {}", field.response_key().node, field.name.node);
+    for (name, value) in &field.arguments {
+        let _ = write!(key, " {}:{}", name.node, value.node);
+    }
+    key
+}
 
 /// Reads selections of one operation.
 pub struct Walk<'c>(&'c Context<'c>);
@@ -86,21 +96,21 @@ impl<'c> Walk<'c> {
         for set in sets {
             self.collect(set, object.name, &mut selected);
         }
-        let mut done: Vec<&str> = Vec::new();
+        let mut done: Vec<String> = Vec::new();
         for field in &selected {
             let Some(spec) = fields::field(object.name, &field.name.node) else { continue };
-            let key = field.response_key().node.as_str();
             if let Source::Columns(columns) = spec.source {
                 columns.iter().for_each(|column| want.column(column));
                 continue;
             }
+            let key = link_key(field);
             if done.contains(&key) {
                 continue;
             }
-            done.push(key);
+            done.push(key.clone());
             let (Some(link), below): (_, Vec<&SelectionSet>) = (
                 spec.link(object.table),
-                selected.iter().filter(|f| f.response_key().node == key).map(|f| &f.selection_set.node).collect(),
+                selected.iter().filter(|f| link_key(f) == key).map(|f| &f.selection_set.node).collect(),
             ) else {
                 continue;
             };
@@ -109,7 +119,7 @@ impl<'c> Walk<'c> {
                 Source::Connection(_) => self.page(target, &below, self.page_args(field)?)?,
                 _ => (self.want(target, &below)?, PageArgs::default()),
             };
-            want.links.push(LinkWant { key: key.to_owned(), link, page, want: inner });
+            want.links.push(LinkWant { key, link, page, want: inner });
         }
         Ok(want)
     }

@@ -37,7 +37,9 @@ impl Subscriptions {
         });
         let want = Walk::of(ctx).here(Child::TYPE).ok();
         let (domain, actor, trail) = (domain(ctx).clone(), actor(ctx).clone(), trail(ctx).clone());
-        events.then(move |id| {
+        // A file out of reach is as silent as one that is not there: after the first answer only what is or was visible speaks.
+        let (mut first, mut visible) = (true, false);
+        let answers = events.then(move |id| {
             let (domain, actor, trail, want) = (domain.clone(), actor.clone(), trail.clone(), want.clone());
             async move {
                 let want = want?;
@@ -48,6 +50,11 @@ impl Subscriptions {
                 trail.record(&want, found.as_deref());
                 found.map(Child)
             }
+        });
+        answers.filter(move |found| {
+            let speaks = std::mem::take(&mut first) || found.is_some() || visible;
+            visible = found.is_some();
+            std::future::ready(speaks)
         })
     }
 }

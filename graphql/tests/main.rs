@@ -1,6 +1,7 @@
 //! The schema as clients build on it: a change shows up here, and is made on purpose.
 
 mod access;
+mod attacks;
 mod leaks;
 mod support;
 

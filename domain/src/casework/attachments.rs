@@ -26,7 +26,7 @@ const MEDIA_TYPES: &[&str] = &["application/pdf", "image/jpeg", "image/png", "im
 const MOST_BYTES: i64 = 64 << 20;
 
 fn hash(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()).collect()
@@ -60,23 +60,24 @@ impl Domain {
         let (Some(name), Some(digest), true) = (name, digest, work.problems.none()) else { return work.refuse().await };
         let (by, now) = (actor.account, work.now);
         let sealed = work.seal(&attachment::TABLE, "file_name", id, &name)?;
-        work.tx
-            .insert(attachment::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(input.child),
-                subject_id: Set(None),
-                file_name: Set(sealed),
-                media_type: Set(input.media_type.clone()),
-                byte_size: Set(input.byte_size),
-                sha256: Set(digest),
-                state: Set(AttachmentState::Announced),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = attachment::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(input.child),
+            subject_id: Set(None),
+            file_name: Set(sealed),
+            media_type: Set(input.media_type.clone()),
+            byte_size: Set(input.byte_size),
+            sha256: Set(digest),
+            state: Set(AttachmentState::Announced),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&attachment::TABLE, id, Some(input.child));
         work.touch(input.child).await?;
         work.finish(id, Some(input.child)).await

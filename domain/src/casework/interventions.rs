@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::problems::UserErrorCode;
 use crate::registry::check_end;
 use chrono::NaiveDate;
-use entity::codes::{InterventionKind, InterventionState, RiskLevel};
+use entity::codes::{FileState, InterventionKind, InterventionState, RiskLevel};
 use entity::tables::intervention;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{FromQueryResult, Value};
@@ -42,6 +42,9 @@ impl Domain {
             return work.refuse_with(UserErrorCode::NotFound, "childId").await;
         };
         work.may(&child.access)?;
+        if matches!(child.row.state, FileState::Closed | FileState::Merged) {
+            return work.refuse_with(UserErrorCode::WrongState, "childId").await;
+        }
         let id = work.id(input.id);
         if input.opened_on > work.today {
             work.problems.add(UserErrorCode::DateInFuture, "openedOn");
@@ -61,25 +64,26 @@ impl Domain {
         let (Some(reason), true) = (reason, work.problems.none()) else { return work.refuse().await };
         let (by, now) = (actor.account, work.now);
         let sealed = work.seal(&intervention::TABLE, "reason", id, &reason)?;
-        work.tx
-            .insert(intervention::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(input.child),
-                kind: Set(input.kind),
-                state: Set(InterventionState::Open),
-                risk_level: Set(input.risk_level),
-                opened_on: Set(input.opened_on),
-                closed_on: Set(None),
-                organisation_id: Set(input.organisation),
-                reason: Set(sealed),
-                outcome: Set(None),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = intervention::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(input.child),
+            kind: Set(input.kind),
+            state: Set(InterventionState::Open),
+            risk_level: Set(input.risk_level),
+            opened_on: Set(input.opened_on),
+            closed_on: Set(None),
+            organisation_id: Set(input.organisation),
+            reason: Set(sealed),
+            outcome: Set(None),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&intervention::TABLE, id, Some(input.child));
         work.touch(input.child).await?;
         work.finish(id, Some(input.child)).await

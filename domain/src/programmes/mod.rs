@@ -6,7 +6,7 @@ use crate::command::{Meta, Outcome, Start};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
 use chrono::{Datelike, Months, NaiveDate};
-use entity::codes::{CareMode, ClosureReason, DivisionLevel, EnrolmentState};
+use entity::codes::{CareMode, ClosureReason, DivisionLevel, EnrolmentState, FileState};
 use entity::tables::benefit;
 use entity::{CodedEnum, DivisionCode, Fen};
 use sea_orm::ActiveValue::Set;
@@ -43,6 +43,9 @@ impl Domain {
             return work.refuse_with(UserErrorCode::NotFound, "childId").await;
         };
         work.may(&child.access)?;
+        if matches!(child.row.state, FileState::Closed | FileState::Merged) {
+            return work.refuse_with(UserErrorCode::WrongState, "childId").await;
+        }
         let id = work.id(input.id);
         // Starts the month after approval, unless another month is named.
         let next = work.today.with_day(1).and_then(|d| d.checked_add_months(Months::new(1))).unwrap_or(work.today);
@@ -71,24 +74,25 @@ impl Domain {
         let (Some(rate), true) = (rate, work.problems.none()) else { return work.refuse().await };
         let (by, now) = (actor.account, work.now);
         let state = if month > work.today { EnrolmentState::Pending } else { EnrolmentState::Active };
-        work.tx
-            .insert(benefit::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(input.child),
-                programme_id: Set(input.programme),
-                care_mode: Set(input.care_mode),
-                state: Set(state),
-                start_month: Set(month),
-                end_month: Set(None),
-                exit_reason: Set(None),
-                monthly_amount: Set(Fen(rate)),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = benefit::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(input.child),
+            programme_id: Set(input.programme),
+            care_mode: Set(input.care_mode),
+            state: Set(state),
+            start_month: Set(month),
+            end_month: Set(None),
+            exit_reason: Set(None),
+            monthly_amount: Set(Fen(rate)),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&benefit::TABLE, id, Some(input.child));
         work.touch(input.child).await?;
         work.finish(id, Some(input.child)).await

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::store::Cell;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate};
 use entity::Kind;
 use sea_orm::Value;
 use uuid::Uuid;
@@ -73,12 +73,14 @@ impl Cursor {
         if parts.len() != kinds.len() {
             return Err(wrong());
         }
+        // A date that no database holds is no row's.
+        let within = |date: &NaiveDate| (1..=9999).contains(&date.year());
         let cell = |(part, kind): (&&str, &Kind)| -> Option<Cell> {
             Some(match kind {
                 Kind::I16 | Kind::I32 | Kind::I64 => Cell::Int(part.parse().ok()?),
                 Kind::Uuid => Cell::Uuid(Uuid::try_parse(part).ok()?),
-                Kind::Date => Cell::Date(part.parse::<NaiveDate>().ok()?),
-                Kind::Time => Cell::Time(DateTime::from_timestamp_micros(part.parse().ok()?)?),
+                Kind::Date => Cell::Date(part.parse::<NaiveDate>().ok().filter(|date| within(date))?),
+                Kind::Time => Cell::Time(DateTime::from_timestamp_micros(part.parse().ok()?).filter(|time| within(&time.date_naive()))?),
                 Kind::Text if !part.contains('\0') => Cell::Text((*part).to_owned()),
                 _ => return None,
             })

@@ -4,7 +4,7 @@ use entity::tables::{
     access_grant, account, attachment, audit_record, benefit, child, classification, division, division_change, fact, guardianship,
     import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, visit,
 };
-use entity::{DataClass, Table};
+use entity::{DataClass, Family, Table};
 
 #[derive(Debug)]
 pub enum Road {
@@ -124,6 +124,15 @@ links! {
 /// A link by the table it starts from and its name.
 pub fn link(from: &Table, name: &str) -> Option<&'static Link> {
     LINKS.iter().find(|l| l.from.name == from.name && l.name == name)
+}
+
+/// What a row tells by being there: that of the link which leads to it from its child.
+pub(super) fn row_class(table: &Table) -> Option<DataClass> {
+    match table.family {
+        Family::OfChild => LINKS.iter().find(|l| l.from.family == Family::Child && l.to.name == table.name).map(|l| l.class),
+        Family::Person => Some(DataClass::Family),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::access::{Anchor, Decided, anchor};
 use super::cursor::{Cursor, PageArgs};
+use super::links::row_class;
 use super::record::{Page, Record};
 use super::want::Want;
 use crate::access::{Actor, Decision, RowAccess, mask};
@@ -233,7 +234,7 @@ impl<'a> Reader<'a> {
         let rows = match &persons {
             // Which persons may be seen was settled through their children.
             Some(_) => self.db.all(&select).await?,
-            None => self.db.scoped(select, &anchor.scope(&self.actor.lens, &[])).await?,
+            None => self.db.scoped(select, &anchor.scope(&self.actor.lens, row_class(table).as_slice())).await?,
         };
         let mut decided = Decided::default();
         let mut raws = Vec::with_capacity(rows.len());

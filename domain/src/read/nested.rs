@@ -11,7 +11,7 @@ use crate::access::{Decision, RowAccess};
 use crate::error::Result;
 use crate::store::{Cell, read_cell};
 use entity::codes::DivisionLevel;
-use entity::{DivisionCode, Family, Kind, Table};
+use entity::{DataClass, DivisionCode, Family, Kind, Table};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, WindowStatement};
 use std::collections::HashMap;
 use std::future::Future;
@@ -134,11 +134,11 @@ impl Reader<'_> {
         let table = link.want.table;
         let parents: Vec<Cell> = raws.iter().filter(|raw| allowed(raw)).map(|raw| raw.cells[0].clone()).collect();
         let mut pages: HashMap<Cell, Page> = HashMap::new();
-        // Rows of a child, an account or an import are decided as that was; any other road is scoped anew.
-        let from_child = link.link.from.family == Family::Child;
-        let as_parent = from_child || matches!(table.family, Family::Reference | Family::Account | Family::Import);
-        let anchor = if as_parent { Anchor::Nothing } else { anchor(table) };
-        let scope = anchor.scope(&self.actor.lens, &[]);
+        // What hangs on a child, an account or an import is decided as that was; any other road is scoped anew.
+        let hangs = matches!(link.link.from.family, Family::Child | Family::Account | Family::Import);
+        let anchor = if hangs || table.family == Family::Reference { Anchor::Nothing } else { anchor(table) };
+        // A shared person leads to those children alone through whom the link itself may be seen.
+        let scope = anchor.scope(&self.actor.lens, &[link.link.class]);
         if !parents.is_empty() && link.page.rows {
             let order_names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
             let mut more = order_names.clone();
@@ -164,14 +164,10 @@ impl Reader<'_> {
             for row in &rows {
                 let cells = self.read_columns(row, table, &columns)?;
                 let parent = cells[foreign_at].clone();
-                let access = if from_child {
+                let access = if hangs {
                     access_of.get(&parent).cloned()
                 } else if keys.is_empty() {
-                    self.decide(Anchor::Nothing, &[], &mut decided).map(|public| match table.family {
-                        Family::Reference => public,
-                        // Grants and rows of an import are seen as what they hang on.
-                        _ => access_of.get(&parent).cloned().unwrap_or(public),
-                    })
+                    self.decide(Anchor::Nothing, &[], &mut decided)
                 } else {
                     let kinds = [Kind::I64, Kind::I64, Kind::I64, Kind::Uuid, Kind::Uuid, Kind::Uuid, Kind::Text];
                     let cells: Vec<Cell> =
@@ -314,7 +310,7 @@ impl Reader<'_> {
             }
             select.and_where(col("person_id").is_in(padded(keys)));
             let anchor = Anchor::Child { alias: "c", column: Some("child_id") };
-            for row in self.db.scoped(select, &self.actor.lens.children("c", &[])).await? {
+            for row in self.db.scoped(select, &self.actor.lens.children("c", &[DataClass::Family])).await? {
                 let person: Uuid = row.try_get_by_index(0)?;
                 if let Some(access) = self.actor.lens.child(&child_keys(&anchor.read(&row, 1)?)) {
                     found.entry(person).or_insert_with(RowAccess::public).join_row(&access);

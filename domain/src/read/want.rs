@@ -14,7 +14,7 @@ pub struct Want {
 
 #[derive(Clone, Debug)]
 pub struct LinkWant {
-    /// The response key under which the answer is looked up.
+    /// The key under which the answer is looked up.
     pub key: String,
     pub link: &'static Link,
     pub page: PageArgs,

@@ -7,7 +7,7 @@ use crate::command::{ChildRow, Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
 use crate::store::is_double;
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use entity::codes::{BodyState, DisabilityClass, EthnicGroup, FileState, GuardianshipQuality, Schooling, Sex};
 use entity::CodedEnum;
 use entity::tables::child;
@@ -169,6 +169,8 @@ async fn check(work: &mut Work<'_>, input: &CorrectChild, found: &ChildRow) -> R
     }
     if birth_date > today {
         work.problems.add(UserErrorCode::DateInFuture, "birthDate");
+    } else if input.birth_date != Correction::Keep && birth_date.checked_add_months(Months::new(18 * 12)).is_none_or(|of_age| of_age <= found.row.opened_on) {
+        work.problems.add(UserErrorCode::NotAChild, "birthDate");
     }
     let texts: [(&str, &'static str, &Correction<String>, usize); 5] = [
         ("name", "name", &input.name, 100),
@@ -212,6 +214,11 @@ async fn check(work: &mut Work<'_>, input: &CorrectChild, found: &ChildRow) -> R
             }
         }
     }
+    let gone = |change: &Correction<String>, was: Option<i64>| matches!(change, Correction::Clear) || (*change == Correction::Keep && was.is_none());
+    let moved = input.household_division == Correction::Clear || input.residence_division == Correction::Clear;
+    if moved && gone(&input.household_division, found.row.household_division) && gone(&input.residence_division, found.row.residence_division) {
+        work.problems.add(UserErrorCode::Required, "householdDivision");
+    }
     for (field, column, change) in [("schoolId", "school_id", &input.school), ("institutionId", "institution_id", &input.institution)] {
         if let Correction::To(organisation) = change
             && !work.organisation_exists(*organisation).await?
@@ -220,9 +227,11 @@ async fn check(work: &mut Work<'_>, input: &CorrectChild, found: &ChildRow) -> R
         }
         set.code(column, change.clone());
     }
-    if let Correction::To(grade) = input.disability_grade
-        && !(1..=4).contains(&grade)
-    {
+    let then = |change: bool, cleared: bool, was: bool| change || (was && !cleared);
+    let grade = then(matches!(input.disability_grade, Correction::To(_)), input.disability_grade == Correction::Clear, found.row.disability_grade.is_some());
+    let class = then(matches!(input.disability_class, Correction::To(_)), input.disability_class == Correction::Clear, found.row.disability_class.is_some());
+    let changes = input.disability_grade != Correction::Keep || input.disability_class != Correction::Keep;
+    if matches!(input.disability_grade, Correction::To(grade) if !(1..=4).contains(&grade)) || (changes && grade && !class) {
         work.problems.add(UserErrorCode::DisabilityGrade, "disabilityGrade");
     }
     set.code("sex", input.sex.clone());

@@ -60,24 +60,25 @@ impl Domain {
             return work.refuse().await;
         }
         let (by, now) = (actor.account, work.now);
-        work.tx
-            .insert(fact::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(input.child),
-                person_id: Set(input.person),
-                kind: Set(input.kind),
-                true_from: Set(input.true_from),
-                true_to: Set(input.true_to),
-                known_from: Set(now),
-                withdrawn_at: Set(None),
-                evidence: Set(work.seal_some(&fact::TABLE, "evidence", id, evidence.as_deref())?),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = fact::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(input.child),
+            person_id: Set(input.person),
+            kind: Set(input.kind),
+            true_from: Set(input.true_from),
+            true_to: Set(input.true_to),
+            known_from: Set(now),
+            withdrawn_at: Set(None),
+            evidence: Set(work.seal_some(&fact::TABLE, "evidence", id, evidence.as_deref())?),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&fact::TABLE, id, Some(input.child));
         work.touch(input.child).await?;
         work.finish(id, Some(input.child)).await

@@ -88,7 +88,9 @@ impl Domain {
         let (by, now, child_id) = (actor.account, work.now, child.row.id);
         let mut person_id = known.map(|(id, _)| id);
         if let (None, Some(new)) = (person_id, &checked) {
-            work.tx.insert(new.row(self, by, now)?).await?;
+            if !work.add(new.row(self, by, now)?).await? {
+                return work.refuse_with(UserErrorCode::IdTaken, "person.id").await;
+            }
             if let Some(number) = &new.identity_number {
                 note_identity(&mut work.tx, self.keys.fingerprint(number.as_str()), new.id, child.row.accepting_division).await?;
             }
@@ -108,25 +110,26 @@ impl Domain {
                 work.inserted(&relation::TABLE, relation_id, Some(child_id));
             }
         }
-        work.tx
-            .insert(guardianship::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(child_id),
-                person_id: Set(person_id),
-                organisation_id: Set(input.organisation),
-                kind: Set(input.kind),
-                actual: Set(input.actual),
-                started_on: Set(input.started_on),
-                ended_on: Set(None),
-                end_reason: Set(None),
-                note: Set(work.seal_some(&guardianship::TABLE, "note", id, note.as_deref())?),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = guardianship::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(child_id),
+            person_id: Set(person_id),
+            organisation_id: Set(input.organisation),
+            kind: Set(input.kind),
+            actual: Set(input.actual),
+            started_on: Set(input.started_on),
+            ended_on: Set(None),
+            end_reason: Set(None),
+            note: Set(work.seal_some(&guardianship::TABLE, "note", id, note.as_deref())?),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&guardianship::TABLE, id, Some(child_id));
         work.touch(child_id).await?;
         if input.actual {

@@ -128,6 +128,9 @@ impl Domain {
             needs.push(DataClass::Registry);
         }
         if let Some(number) = &filter.file_number {
+            if number.chars().any(char::is_control) {
+                return Err(Error::bad("BAD_SEARCH", "filter.fileNumber", "search by the whole file number"));
+            }
             all = all.add(t("file_number").eq(number.trim()));
             needs.push(DataClass::Registry);
         }

@@ -65,23 +65,24 @@ impl Domain {
         }
         let (by, now) = (actor.account, work.now);
         let sealed = work.seal_some(&classification::TABLE, "reason", id, reason.as_deref())?;
-        work.tx
-            .insert(classification::ActiveModel {
-                id: Set(id),
-                version: Set(1),
-                child_id: Set(input.child),
-                category: Set(input.category),
-                risk_level: Set(input.risk_level),
-                valid_from: Set(input.valid_from),
-                valid_to: Set(None),
-                rule_version: Set(BY_HAND.to_owned()),
-                reason: Set(sealed),
-                created_at: Set(now),
-                created_by: Set(by),
-                updated_at: Set(now),
-                updated_by: Set(by),
-            })
-            .await?;
+        let row = classification::ActiveModel {
+            id: Set(id),
+            version: Set(1),
+            child_id: Set(input.child),
+            category: Set(input.category),
+            risk_level: Set(input.risk_level),
+            valid_from: Set(input.valid_from),
+            valid_to: Set(None),
+            rule_version: Set(BY_HAND.to_owned()),
+            reason: Set(sealed),
+            created_at: Set(now),
+            created_by: Set(by),
+            updated_at: Set(now),
+            updated_by: Set(by),
+        };
+        if !work.add(row).await? {
+            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
+        }
         work.inserted(&classification::TABLE, id, Some(input.child));
         let set: Vec<(&'static str, Value)> = vec![("main_category", input.category.into()), ("risk_level", input.risk_level.into())];
         self.change(work, input.child, input.expected_version, set, id).await

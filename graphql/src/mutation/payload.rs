@@ -26,6 +26,9 @@ pub struct UserError {
 
 pub(super) fn user_errors(ctx: &Context<'_>, errors: &[domain::problems::UserError]) -> Vec<UserError> {
     trail(ctx).protected();
+    if !errors.is_empty() {
+        trail(ctx).refused();
+    }
     errors.iter().map(|e| UserError { code: Code(e.code), field: e.field.clone(), message: e.message(actor(ctx)) }).collect()
 }
 
