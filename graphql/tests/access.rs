@@ -157,6 +157,11 @@ fn document() -> String {
         if role.actions.contains("readStatistics") {
             let _ = writeln!(out, "Statistics: cells below {} are withheld.\n", role.suppress_below);
         }
+        for see in role.see.iter().filter(|s| !s.write.is_empty()) {
+            let rows: Vec<String> = see.rows.iter().map(|r| format!("{r:?}").to_lowercase()).collect();
+            let classes: Vec<&str> = see.write.iter().map(|c| c.name()).collect();
+            let _ = writeln!(out, "Writes, by {}: {}.\n", rows.join(", "), classes.join(", "));
+        }
         let (mut head, mut line) = ("| Type.field | Class |".to_owned(), "|---|---|".to_owned());
         for see in &role.see {
             let purposes: Vec<&str> = see.purposes.iter().map(String::as_str).collect();

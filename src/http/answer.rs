@@ -75,7 +75,7 @@ impl Refused {
             .with(header::CONNECTION, "close")
     }
     pub fn not_found() -> Refused {
-        Refused::new(StatusCode::NOT_FOUND, "NOT_FOUND", "没有此地址", "there is nothing at this address")
+        Refused::new(StatusCode::NOT_FOUND, "NO_SUCH_ADDRESS", "没有此地址", "there is nothing at this address")
     }
     pub fn method(allowed: &'static str) -> Refused {
         Refused::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", format!("此处只接受 {allowed}"), format!("only {allowed} here"))

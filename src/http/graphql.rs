@@ -94,6 +94,14 @@ async fn answer(app: &App, context: &Context, request: Request) -> Result<Respon
             }
         }
     };
+    if response.errors.iter().any(|e| e.extensions.as_ref().is_some_and(|x| x.get("code") == Some(&"AUDIT_UNAVAILABLE".into()))) {
+        return Err(Refused::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "AUDIT_UNAVAILABLE",
+            "无法记入审计日志，因此不予答复，请稍后重试",
+            "the answer cannot be put on record, and so is not given: try again later",
+        ));
+    }
     let failed = is_request_error(&response);
     let status = if failed && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let body = serde_json::to_vec(&ResultBody::new(&response, &context.request_id)).map_err(|_| Refused::internal())?;

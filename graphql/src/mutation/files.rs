@@ -30,7 +30,7 @@ fn map<T, U>(change: MaybeUndefined<T>, to: impl Fn(T) -> U) -> Correction<U> {
 }
 
 fn grade(n: i32) -> Result<i16> {
-    i16::try_from(n).map_err(|_| Error::bad("BAD_VALUE", "input.disabilityGrade", "a grade of disability is 1 to 4"))
+    i16::try_from(n).map_err(|_| Error::bad("BAD_NUMBER", "input.disabilityGrade", "a grade of disability is 1 to 4"))
 }
 
 input! {
