@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 /// How soon a committed audit record is linked.
 const CHAIN_EVERY: Duration = Duration::from_secs(1);
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEADERS: usize = 64;
@@ -74,15 +75,18 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
     let loading = tokio::spawn(load(domain.clone(), behind));
     let chaining = tokio::spawn(chain(domain.clone()));
+    let tidying = tokio::spawn(tidy(domain.clone()));
     signal().await;
     loading.abort();
     chaining.abort();
+    tidying.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
         let _ = loading.await;
         let _ = chaining.await;
+        let _ = tidying.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
@@ -126,6 +130,16 @@ async fn chain(domain: Domain) {
                 tokio::time::sleep(CHAIN_EVERY).await;
             }
         }
+    }
+}
+
+/// Forgets answers under idempotency keys that are long out of use.
+async fn tidy(domain: Domain) {
+    loop {
+        if let Err(error) = domain.forget_old_answers().await {
+            tracing::warn!(error = http::auth::detail(&error), "old answers could not be forgotten; tried again");
+        }
+        tokio::time::sleep(TIDY_EVERY).await;
     }
 }
 

@@ -94,6 +94,21 @@ impl Domain {
     }
 }
 
+/// Answers under an idempotency key are kept for at least this long.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(7);
+
+impl Domain {
+    /// Forgets answers that nobody will ask for again; gives how many.
+    pub async fn forget_old_answers(&self) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let mut delete = Query::delete();
+        delete.from_table("idempotency").and_where(Expr::col("created_at").lt(self.clock.now() - KEPT));
+        let forgotten = tx.execute_delete(&delete).await?;
+        tx.commit_bare().await?;
+        Ok(forgotten)
+    }
+}
+
 fn key_conflict() -> Error {
     Error::bad("IDEMPOTENCY_KEY_REUSED", "idempotencyKey", "this idempotency key was used with another body; make a new key for a new request")
 }

@@ -239,12 +239,12 @@ async fn every_example_of_the_explorer_runs_as_its_persona() {
             continue;
         }
         let (status, body) = server.viewer(example["persona"].as_str().unwrap()).post(query, example["variables"].clone()).await;
-        let told: Vec<&Value> = body["errors"].as_array().into_iter().flatten().map(|e| &e["extensions"]["code"]).collect();
-        let expected = example.get("expects");
         assert_eq!(status, 200, "{}: {body}", example["title"]);
-        assert!(body["data"].is_object() && told.is_empty() == expected.is_none() && told.iter().all(|code| Some(*code) == expected), "{}: {body}", example["title"]);
-        let refused = body["data"].as_object().unwrap().values().any(|payload| payload["userErrors"].as_array().is_some_and(|e| !e.is_empty()));
-        assert!(!refused, "{}: {body}", example["title"]);
+        assert!(body["data"].is_object(), "{}: {body}", example["title"]);
+        let refusals = body["data"].as_object().unwrap().values().filter_map(|payload| payload["userErrors"].as_array()).flatten().map(|e| &e["code"]);
+        let told: Vec<&Value> = body["errors"].as_array().into_iter().flatten().map(|e| &e["extensions"]["code"]).chain(refusals).collect();
+        let expected = example.get("expects");
+        assert!(told.is_empty() == expected.is_none() && told.iter().all(|code| Some(*code) == expected), "{}: {body}", example["title"]);
     }
 }
 

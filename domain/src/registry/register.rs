@@ -123,6 +123,8 @@ async fn check(work: &mut Work<'_>, input: &RegisterChild) -> Result<Option<NewC
         }
     }
     match birth_date {
+        // A number that was sent and is wrong is told already.
+        None if input.identity_number.is_some() => {}
         None => p.add(UserErrorCode::Required, "birthDate"),
         Some(date) if date > today => p.add(UserErrorCode::DateInFuture, "birthDate"),
         Some(date) if date.checked_add_months(Months::new(18 * 12)).is_some_and(|of_age| of_age <= today) => {
@@ -130,7 +132,7 @@ async fn check(work: &mut Work<'_>, input: &RegisterChild) -> Result<Option<NewC
         }
         Some(_) => {}
     }
-    if sex.is_none() {
+    if sex.is_none() && input.identity_number.is_none() {
         p.add(UserErrorCode::Required, "sex");
     }
     if input.household_division.is_none() && input.residence_division.is_none() {
