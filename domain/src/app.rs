@@ -62,8 +62,12 @@ impl std::ops::Deref for Domain {
 impl Domain {
     pub async fn open(options: DomainOptions) -> std::result::Result<Domain, StartError> {
         let policy = Policy::shipped()?;
-        std::fs::create_dir_all(options.data.join("keys"))?;
-        std::fs::create_dir_all(options.data.join("uploads"))?;
+        let mut private = std::fs::DirBuilder::new();
+        private.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.create(options.data.join("keys"))?;
+        private.create(options.data.join("uploads"))?;
         let keys = Keyring::open_or_create(&options.data.join("keys/sealing.key"), options.clock.as_ref())?;
         let db = Db::open(&OpenOptions {
             url: options.database_url,

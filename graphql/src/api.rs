@@ -231,9 +231,16 @@ fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'
     }
 }
 
+const MOST_REASONS: usize = 20;
+
 /// Every error gets a code; those of the executor never say more than the caller sent.
 fn finish(response: &mut Response) {
     let validation = response.data == Value::Null;
+    if validation {
+        // A rejection stays small, however many ways the document is wrong in.
+        response.errors.sort_by_key(|e| e.locations.first().map(|at| (at.line, at.column)));
+        response.errors.truncate(MOST_REASONS);
+    }
     polish(response, if validation { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
 }
 

@@ -1,6 +1,8 @@
 //! Documents and inputs that once did harm.
 
 use crate::support::{World, backends, no_variables};
+use domain::access::Grant;
+use entity::codes::Category;
 use serde_json::{Value, json};
 
 const CHILD: &str = "{ children(first: 1) { nodes { id } } }";
@@ -73,6 +75,9 @@ async fn a_child_lives_somewhere() {
         let text = "mutation($id: ID!) { correctChild(input: { childId: $id, expectedVersion: 1, householdDivision: null, residenceDivision: null }) { userErrors { code field } } }";
         let answer = world.ask(&officer, text, json!({ "id": child })).await;
         assert_eq!(answer["data"]["correctChild"]["userErrors"], json!([{ "code": "REQUIRED", "field": ["householdDivision"] }]), "{answer}");
+        let away = "mutation($id: ID!) { correctChild(input: { childId: $id, expectedVersion: 1, householdDivision: \"110101001000\", residenceDivision: \"110101001000\" }) { child { id } } }";
+        let answer = world.ask(&officer, away, json!({ "id": child })).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
         world.end().await;
     }
 }
@@ -183,5 +188,76 @@ async fn the_audit_trail_names_what_was_done() {
     let trail = world.ask(&auditor, "{ auditRecords(first: 100) { nodes { username action outcome } } }", no_variables()).await;
     let records = trail["data"]["auditRecords"]["nodes"].as_array().expect("records");
     assert!(records.contains(&json!({ "username": officer.username, "action": "recordFact", "outcome": "REFUSED" })), "{trail}");
+    world.end().await;
+}
+
+fn grant(role: &str, range: (i64, i64), category: Option<Category>) -> Grant {
+    let purpose = "casework".into();
+    Grant { id: uuid::Uuid::from_u128(1), role: role.into(), division: range.0, ranges: vec![range], organisation: None, category, purpose }
+}
+
+#[tokio::test]
+async fn a_shared_person_leads_only_where_the_family_is_shown() {
+    const TOWNSHIP: (i64, i64) = (520_324_202_000, 520_324_202_999);
+    for backend in backends() {
+        let world = World::demo(backend).await;
+        let officer = world.persona("county-officer").await;
+        let mut children = Vec::new();
+        for home in ["520324202201", "520324113205"] {
+            let text = "mutation($home: String!) { registerChild(input: { name: \"甲\", sex: MALE, birthDate: \"2016-01-01\", householdDivision: $home, acceptingDivision: \"520324202201\" }) { child { id } userErrors { code } } }";
+            let answer = world.ask(&officer, text, json!({ "home": home })).await;
+            children.push(answer["data"]["registerChild"]["child"]["id"].as_str().expect("registered").to_owned());
+        }
+        let add = "mutation($input: AddGuardianInput!) { addGuardian(input: $input) { guardianship { person { id } } userErrors { code field } } }";
+        let mut input = json!({ "childId": children[0], "kind": "PARENTAL", "startedOn": "2016-01-01", "person": { "name": "乙", "birthDate": "1990-01-01" } });
+        let first = world.ask(&officer, add, json!({ "input": input })).await;
+        let person = first["data"]["addGuardian"]["guardianship"]["person"]["id"].clone();
+        assert!(person.is_string(), "{first}");
+        input = json!({ "childId": children[1], "kind": "PARENTAL", "startedOn": "2016-01-01", "personId": person });
+        let second = world.ask(&officer, add, json!({ "input": input })).await;
+        assert_eq!(second["data"]["addGuardian"]["userErrors"], json!([]), "{second}");
+        let text = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Child { id } ... on Person { relations { totalCount nodes { child { id } } } guardianships { totalCount } } } }";
+        let supervisor = world.viewer(vec![grant("township-supervisor", TOWNSHIP, None)], "casework");
+        let seen = world.ask(&supervisor, text, json!({ "ids": [children[0], children[1], person] })).await;
+        assert_eq!(seen["data"]["nodes"][1]["id"], children[1], "both children are in reach: {seen}");
+        let only = json!({ "relations": { "totalCount": 1, "nodes": [{ "child": { "id": children[0] } }] }, "guardianships": { "totalCount": 1 } });
+        assert_eq!(seen["data"]["nodes"][2], only);
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_grant_for_one_category_opens_no_statistics() {
+    let world = World::demo("sqlite").await;
+    const COUNTY: (i64, i64) = (520_324_000_000, 520_324_999_999);
+    for (category, allowed) in [(None, true), (Some(Category::Orphan), false)] {
+        let viewer = world.viewer(vec![grant("county-officer", COUNTY, category)], "casework");
+        let answer = world.ask(&viewer, "{ childStatistics(divisionCode: \"520324\") { count } }", no_variables()).await;
+        assert_eq!(answer["data"]["childStatistics"].is_array(), allowed, "{answer}");
+    }
+    world.end().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_file_is_its_owner_s() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::demo("sqlite").await;
+    let path = world.url.trim_start_matches("sqlite://");
+    for path in [path.to_owned(), format!("{path}-wal")] {
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600, "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_rejection_stays_small() {
+    let world = World::demo("sqlite").await;
+    let officer = world.persona("county-officer").await;
+    let unused: String = (0..900).map(|n| format!("$a{n}: Int ")).collect();
+    for text in [format!("query({unused}) {{ viewer {{ id }} }}"), format!("{{ viewer {{ {} }} }}", "nothing ".repeat(3900))] {
+        let answer = world.ask(&officer, &text, no_variables()).await;
+        assert!(answer["errors"].is_array() && answer.to_string().len() < 32 << 10, "{} bytes", answer.to_string().len());
+    }
     world.end().await;
 }

@@ -25,10 +25,8 @@ pub struct View {
 pub struct Lens {
     pub views: Vec<View>,
     pub actions: BTreeSet<String>,
-    /// Cells of statistics below this are withheld.
-    pub suppress_below: u32,
-    /// Where statistics may be read.
-    pub statistics: Vec<(i64, i64)>,
+    /// Where statistics may be read, and below what number their cells are withheld there.
+    pub statistics: Vec<((i64, i64), u32)>,
 }
 
 /// What a viewer may do with one row.
@@ -90,14 +88,14 @@ impl View {
 impl Lens {
     /// Compiles grants for one purpose; a grant given for another purpose counts for nothing.
     pub fn new(policy: &Policy, account: Uuid, grants: &[Grant], purpose: &str) -> Lens {
-        let mut lens = Lens { suppress_below: u32::MAX, ..Lens::default() };
+        let mut lens = Lens::default();
         for grant in grants.iter().filter(|g| g.purpose == purpose) {
             let Some(role) = policy.role(&grant.role) else { continue };
             let actions = Arc::new(role.actions.clone());
             lens.actions.extend(role.actions.iter().cloned());
-            if role.actions.contains("readStatistics") {
-                lens.statistics.extend(&grant.ranges);
-                lens.suppress_below = lens.suppress_below.min(role.suppress_below);
+            // A grant for one category does not open the numbers of all.
+            if role.actions.contains("readStatistics") && grant.category.is_none() {
+                lens.statistics.extend(grant.ranges.iter().map(|range| (*range, role.suppress_below)));
             }
             for see in role.see.iter().filter(|s| s.purposes.contains(purpose)) {
                 lens.views.push(View {

@@ -1,10 +1,11 @@
 //! Correcting what a file says of the child.
 
-use super::reindex;
+use super::{keys_of, reindex};
 use crate::access::Actor;
+use crate::access::lens::ChildKeys;
 use crate::app::Domain;
 use crate::command::{ChildRow, Meta, Outcome, Start, Work};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::problems::UserErrorCode;
 use crate::store::is_double;
 use chrono::{Months, NaiveDate};
@@ -96,6 +97,17 @@ impl Domain {
         if !work.problems.none() {
             return work.refuse().await;
         }
+        let after = |column: &str, was: Option<i64>| match set.iter().find(|(name, _)| *name == column) {
+            Some((_, Value::BigInt(code))) => *code,
+            _ => was,
+        };
+        let keys = ChildKeys {
+            household: after("household_division", found.row.household_division),
+            residence: after("residence_division", found.row.residence_division),
+            ..keys_of(&found.row)
+        };
+        let outside = || Error::forbidden("input.householdDivision", "the child would leave the divisions of your grants");
+        work.may(&actor.lens.child(&keys).ok_or_else(outside)?)?;
         let id = input.child;
         if !self.swap_identity(&mut work, input, &found).await? {
             return work.refuse_with(UserErrorCode::AlreadyOnFile, "identityNumber").await;

@@ -65,6 +65,7 @@ impl Db {
     pub async fn open(options: &OpenOptions) -> Result<Db, OpenError> {
         let sqlite = options.url.starts_with("sqlite:");
         let db = if sqlite {
+            make_private(&options.url);
             let write = connect(&options.url, 1, true).await.map_err(not_a_database)?;
             let read = connect(&options.url, options.max_connections.clamp(2, 16), false).await?;
             Db { read, write }
@@ -140,6 +141,20 @@ impl Db {
         let found = self.mark(name, value).await?;
         if found == value { Ok(()) } else { Err(wrong(found)) }
     }
+}
+
+/// Makes a new file that only its owner may read; SQLite gives its log and index the same rights. What fails here, connecting names.
+fn make_private(url: &str) {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    if path.is_empty() || path == ":memory:" {
+        return;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 fn not_a_database(error: impl Into<OpenError>) -> OpenError {
