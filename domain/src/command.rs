@@ -8,8 +8,8 @@ use crate::sealing::Place;
 use crate::store::{Change, Tx, is_double};
 use entity::tables::child;
 use entity::{DataClass, Sealed, Table};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 /// What comes with every mutation's input.
@@ -68,17 +68,10 @@ impl Domain {
             if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
                 return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
             }
-            let mut select = Query::select();
-            select
-                .columns(["action", "fingerprint", "object_id", "child_id"])
-                .from("idempotency")
-                .and_where(Expr::col("account_id").eq(actor.account))
-                .and_where(Expr::col("key").eq(key.as_str()));
-            if let Some(row) = tx.rows(&select).await?.first() {
-                let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(self, meta);
-                let outcome = Outcome::Done { object: row.try_get_by_index(2)?, child: row.try_get_by_index(3)? };
+            if let Some(row) = tx.rows(&noted(actor, key)).await?.first() {
+                let outcome = self.replay(row, action, meta);
                 tx.rollback().await?;
-                return if same { Ok(Start::Replay(outcome)) } else { Err(key_conflict()) };
+                return outcome.map(Start::Replay);
             }
         }
         Ok(Start::Fresh(Box::new(Work {
@@ -92,6 +85,37 @@ impl Domain {
             meta,
         })))
     }
+
+    fn replay(&self, row: &QueryResult, action: &str, meta: &Meta) -> Result<Outcome> {
+        let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(self, meta);
+        if !same {
+            return Err(key_conflict());
+        }
+        Ok(Outcome::Done { object: row.try_get_by_index(2)?, child: row.try_get_by_index(3)? })
+    }
+
+    /// A request may be refused only because the same one, sent twice, was being carried out: then it gets that one's answer.
+    pub async fn settle(&self, actor: &Actor, action: &str, meta: &Meta, outcome: Result<Outcome>) -> Result<Outcome> {
+        let lost = matches!(&outcome, Ok(Outcome::Refused(_)) | Err(Error::BadInput { code: KEY_IN_USE, .. }));
+        if let (true, Some(key)) = (lost, &meta.idempotency_key)
+            && let Some(row) = self.db.one(&noted(actor, key)).await?
+        {
+            return self.replay(&row, action, meta);
+        }
+        outcome
+    }
+}
+
+const KEY_IN_USE: &str = "IDEMPOTENCY_KEY_IN_USE";
+
+/// What is noted of a request with this key.
+fn noted(actor: &Actor, key: &str) -> SelectStatement {
+    Query::select()
+        .columns(["action", "fingerprint", "object_id", "child_id"])
+        .from("idempotency")
+        .and_where(Expr::col("account_id").eq(actor.account))
+        .and_where(Expr::col("key").eq(key))
+        .to_owned()
 }
 
 /// Answers under an idempotency key are kept for at least this long.
@@ -159,10 +183,14 @@ impl Work<'_> {
 
     /// The id the client made, or a new one.
     pub fn id(&mut self, given: Option<Uuid>) -> Uuid {
+        self.id_at("id", given)
+    }
+
+    pub fn id_at(&mut self, field: &str, given: Option<Uuid>) -> Uuid {
         match given {
             Some(id) => {
                 if id.get_version_num() != 7 || id.get_variant() != uuid::Variant::RFC4122 {
-                    self.problems.add(UserErrorCode::IdShape, "id");
+                    self.problems.add(UserErrorCode::IdShape, field);
                 }
                 id
             }
@@ -239,7 +267,7 @@ impl Work<'_> {
                 .to_owned();
             match self.tx.execute_insert(&insert).await {
                 // The same key came in twice at the same time: the other one holds it.
-                Err(error) if is_double(&error) => return Err(Error::bad("IDEMPOTENCY_KEY_IN_USE", "idempotencyKey", "a request with this key is being carried out: repeat it")),
+                Err(error) if is_double(&error) => return Err(Error::bad(KEY_IN_USE, "idempotencyKey", "a request with this key is being carried out: repeat it")),
                 other => other?,
             };
         }

@@ -9,6 +9,7 @@ mod programmes;
 pub use payload::UserError;
 
 use crate::context::{actor, domain};
+use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
 use casework::*;
@@ -29,7 +30,10 @@ macro_rules! mutations {
                     let meta = input.meta();
                     let client_mutation_id = input.client_mutation_id.clone();
                     let outcome = match input.resolve() {
-                        Ok(input) => domain(ctx).$case(actor(ctx), &input, &meta).await,
+                        Ok(input) => {
+                            let outcome = domain(ctx).$case(actor(ctx), &input, &meta).await;
+                            domain(ctx).settle(actor(ctx), &camel(stringify!($name)), &meta, outcome).await
+                        }
                         Err(error) => Err(error),
                     };
                     $payload::answer(ctx, outcome, client_mutation_id).await
