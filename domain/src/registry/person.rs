@@ -92,7 +92,7 @@ pub(crate) async fn note_identity(tx: &mut Tx, fingerprint: Vec<u8>, person: Uui
 impl Work<'_> {
     /// Checks a described person; problems are noted under `person.…`.
     pub(crate) fn check_person(&mut self, input: &NewPerson) -> Option<CheckedPerson> {
-        let id = self.id(input.id);
+        let id = self.id_at("person.id", input.id);
         let today = self.today;
         let p = &mut self.problems;
         let name = p.line("person.name", &input.name, 100);

@@ -122,9 +122,10 @@ async fn check(work: &mut Work<'_>, input: &RegisterChild) -> Result<Option<NewC
             p.add(UserErrorCode::SexMismatch, "sex");
         }
     }
+    // A number that was misread stands for the date and the sex it would have said.
+    let misread = identity_number.is_none() && input.identity_number.as_deref().is_some_and(|n| !n.trim().is_empty());
     match birth_date {
-        // A number that was sent and is wrong is told already.
-        None if input.identity_number.is_some() => {}
+        None if misread => {}
         None => p.add(UserErrorCode::Required, "birthDate"),
         Some(date) if date > today => p.add(UserErrorCode::DateInFuture, "birthDate"),
         Some(date) if date.checked_add_months(Months::new(18 * 12)).is_some_and(|of_age| of_age <= today) => {
@@ -132,7 +133,7 @@ async fn check(work: &mut Work<'_>, input: &RegisterChild) -> Result<Option<NewC
         }
         Some(_) => {}
     }
-    if sex.is_none() && input.identity_number.is_none() {
+    if sex.is_none() && !misread {
         p.add(UserErrorCode::Required, "sex");
     }
     if input.household_division.is_none() && input.residence_division.is_none() {
