@@ -45,7 +45,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let is_demo = config.profile == Profile::Demo;
     let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
     if is_demo {
-        demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {e}")))?;
+        demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {}", commands::plainly(http::auth::detail(&e)))))?;
     }
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);

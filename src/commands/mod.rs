@@ -54,7 +54,11 @@ fn io_words(error: &std::io::Error) -> String {
 }
 
 fn start_error(error: &StartError) -> String {
-    let text = error.to_string();
+    plainly(error.to_string())
+}
+
+/// A disk that is full is called so, whoever met it.
+pub fn plainly(text: String) -> String {
     if text.contains("disk is full") || text.contains("No space left") {
         return "the disk is full; nothing was changed. Make room and start again".into();
     }
