@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
-/// Where to create databases on PostgreSQL; those tests are passed over where it is not set.
+/// Where to create databases on PostgreSQL.
 const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,13 +19,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Those that can be tested here.
-    pub fn all() -> Vec<Backend> {
-        let mut all = vec![Backend::Sqlite];
-        if std::env::var_os(POSTGRES).is_some() {
-            all.push(Backend::Postgres);
-        }
-        all
+    pub fn all() -> [Backend; 2] {
+        [Backend::Sqlite, Backend::Postgres]
     }
 }
 
@@ -35,9 +30,13 @@ pub struct PostgresDatabase {
     pub url: String,
 }
 
+fn postgres() -> String {
+    std::env::var(POSTGRES).unwrap_or_else(|_| panic!("{POSTGRES} is not set, and this needs PostgreSQL: run tests/run"))
+}
+
 async fn on_postgres(sql: String) {
     use sea_orm::ConnectionTrait;
-    let db = sea_orm::Database::connect(std::env::var(POSTGRES).unwrap()).await.unwrap();
+    let db = sea_orm::Database::connect(postgres()).await.unwrap();
     db.execute_unprepared(&sql).await.unwrap();
     db.close().await.unwrap();
 }
@@ -46,7 +45,7 @@ impl PostgresDatabase {
     pub async fn create() -> PostgresDatabase {
         let name = format!("cw_{}", uuid::Builder::from_random_bytes(rand::random()).into_uuid().simple());
         on_postgres(format!("CREATE DATABASE {name}")).await;
-        let admin = std::env::var(POSTGRES).unwrap();
+        let admin = postgres();
         let (server, _) = admin.rsplit_once('/').unwrap();
         PostgresDatabase { url: format!("{server}/{name}"), name }
     }
@@ -65,6 +64,8 @@ impl Drop for PostgresDatabase {
 
 pub struct Server {
     child: Child,
+    address: String,
+    env: Vec<(String, String)>,
     pub url: String,
     pub data: PathBuf,
     pub client: reqwest::Client,
@@ -94,24 +95,33 @@ impl Start {
     /// Returns once the server says that it is ready.
     pub async fn start(self) -> Server {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        self.start_in(folder, data).await
+    }
+
+    /// With its data in a folder that is there already.
+    pub async fn start_in(self, folder: tempfile::TempDir, data: PathBuf) -> Server {
         let database = match self.backend {
             Backend::Sqlite => None,
             Backend::Postgres => Some(PostgresDatabase::create().await),
         };
-        let data = folder.path().join("data");
         let address = free_address();
-        let mut command = command(folder.path());
-        command.args(["serve", "--demo", "--listen", &address, "--data"]).arg(&data).envs(self.env);
-        if let Some(database) = &database {
-            command.args(["--database", &database.url]);
-        }
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = spawn(&data, &address, database.as_ref(), &self.env);
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        let mut server = Server { child, url: format!("http://{address}"), data, client, printed: Arc::default(), database, _folder: folder };
+        let mut server = Server { child, url: format!("http://{address}"), address, env: self.env, data, client, printed: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
     }
+}
+
+fn spawn(data: &Path, address: &str, database: Option<&PostgresDatabase>, env: &[(String, String)]) -> Child {
+    let mut command = command(data.parent().unwrap());
+    command.args(["serve", "--demo", "--listen", address, "--data"]).arg(data).envs(env.iter().cloned());
+    if let Some(database) = database {
+        command.args(["--database", &database.url]);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The binary in an environment that holds no settings.
@@ -225,6 +235,19 @@ impl Server {
 
     pub fn viewer(&self, persona: &str) -> Viewer<'_> {
         Viewer { server: self, token: self.token(persona) }
+    }
+
+    /// Ends the process without a warning, as a power cut does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again on the same data and address.
+    pub async fn restart(&mut self) {
+        self.child = spawn(&self.data, &self.address, self.database.as_ref(), &self.env);
+        self.drain();
+        self.wait_until_ready().await;
     }
 
     /// Asks the process to stop.

@@ -1,6 +1,5 @@
 //! The contract of the binary on the wire: HTTP, WebSocket, command line.
 
 mod command;
-mod conformance;
 mod http;
 mod socket;
