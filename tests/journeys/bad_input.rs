@@ -59,6 +59,9 @@ async fn wrong_values_are_refused_by_name(backend: Backend) {
     // Without a number the dates must hold by themselves.
     let mut input = json!({ "name": "冯错", "sex": "MALE", "birthDate": tomorrow, "householdDivision": VILLAGE });
     assert_eq!(refusal(&officer, "registerChild", &input).await, one("DATE_IN_FUTURE", "birthDate"));
+    let mut bare = input.clone();
+    (bare["identityNumber"], bare["birthDate"], bare["sex"]) = (json!(" "), Value::Null, Value::Null);
+    assert_eq!(refusal(&officer, "registerChild", &bare).await, [one("REQUIRED", "birthDate"), one("REQUIRED", "sex")].concat());
     input["birthDate"] = json!("1066-10-14");
     assert_eq!(refusal(&officer, "registerChild", &input).await, one("NOT_A_CHILD", "birthDate"));
     // The successors of an ended division are named.

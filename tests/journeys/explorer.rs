@@ -49,11 +49,13 @@ async fn every_example_runs_as_its_persona(backend: Backend) {
             viewer.post(&example.query, example.variables.clone()).await.1
         };
         let file = &example.file;
-        let mut codes: Vec<&str> = body["errors"].as_array().into_iter().flatten().map(|e| e["extensions"]["code"].as_str().unwrap_or("?")).collect();
+        let data = body["data"].as_object().unwrap_or_else(|| panic!("{file}: {body}"));
+        let errors = body["errors"].as_array().into_iter().flatten().map(|e| &e["extensions"]["code"]);
+        let refusals = data.values().flat_map(|payload| payload["userErrors"].as_array().into_iter().flatten()).map(|e| &e["code"]);
+        let mut codes: Vec<&str> = errors.chain(refusals).map(|code| code.as_str().unwrap_or("?")).collect();
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes, example.expects.as_deref().into_iter().collect::<Vec<_>>(), "{file}: {body}");
-        let data = body["data"].as_object().unwrap_or_else(|| panic!("{file}: {body}"));
         for (field, value) in data {
             assert!(!value.is_null() && *value != json!([]) && value["nodes"] != json!([]) && value["edges"] != json!([]), "{file}: {field} shows nothing: {body}");
         }
