@@ -261,3 +261,24 @@ async fn a_rejection_stays_small() {
     }
     world.end().await;
 }
+
+#[tokio::test]
+async fn benefits_stop_with_the_file() {
+    for backend in crate::support::backends() {
+        let world = crate::support::World::demo(backend).await;
+        let officer = world.persona("county-officer").await;
+        let id = serde_json::json!({ "id": "Child:01930000-0000-7000-8000-000700000001" });
+        let file = world.ask(&officer, "query($id: ID!) { child(id: $id) { version benefits { nodes { endMonth } } } }", id.clone()).await;
+        let running = |file: &serde_json::Value| {
+            file["data"]["child"]["benefits"]["nodes"].as_array().map_or(0, |all| all.iter().filter(|one| one["endMonth"].is_null()).count())
+        };
+        assert!(running(&file) > 0, "{file}");
+        let close = "mutation($id: ID!, $version: Int!) { closeFile(input: { childId: $id, expectedVersion: $version, reason: DEATH, closedOn: \"2026-11-20\" }) { userErrors { code } } }";
+        let closed = world.ask(&officer, close, serde_json::json!({ "id": id["id"], "version": file["data"]["child"]["version"] })).await;
+        assert_eq!(closed["data"]["closeFile"]["userErrors"], serde_json::json!([]), "{closed}");
+        let file = world.ask(&officer, "query($id: ID!) { child(id: $id) { benefits { nodes { endMonth state exitReason } } } }", id).await;
+        assert_eq!(running(&file), 0, "{file}");
+        assert!(file.to_string().contains("\"exitReason\":\"DEATH\"") && file.to_string().contains("\"endMonth\":\"2026-11-01\""), "{file}");
+        world.end().await;
+    }
+}

@@ -41,10 +41,12 @@ impl Domain {
         if input.visited_at > work.now + CLOCK_SKEW {
             work.problems.add(UserErrorCode::DateInFuture, "occurredAt");
         }
-        if input.visited_at.date_naive() < child.row.birth_date {
+        // The day by the official time of the country.
+        let day = (input.visited_at + TimeDelta::hours(8)).date_naive();
+        if day < child.row.birth_date {
             work.problems.add(UserErrorCode::DateTooEarly, "occurredAt");
         }
-        if input.next_visit_on.is_some_and(|next| next < input.visited_at.date_naive()) {
+        if input.next_visit_on.is_some_and(|next| next < day) {
             work.problems.add(UserErrorCode::DateOrder, "nextVisitOn");
         }
         let notes = input.notes.as_deref().and_then(|t| work.problems.note("notes", t));

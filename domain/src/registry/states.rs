@@ -5,10 +5,10 @@ use crate::app::Domain;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use entity::CodedEnum;
-use entity::codes::{AccountState, Category, ClosureReason, FileState, RiskLevel};
-use entity::tables::{child, classification};
+use entity::codes::{AccountState, Category, ClosureReason, EnrolmentState, FileState, RiskLevel};
+use entity::tables::{benefit, child, classification};
 use sea_orm::ActiveValue::Set;
 use sea_orm::Value;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -48,6 +48,27 @@ pub struct ReopenFile {
 
 /// The version of the criteria a person applied when no rule was run.
 const BY_HAND: &str = "manual";
+
+/// Benefits stop with the file: its last month is the last one paid.
+async fn end_enrolments(work: &mut Work<'_>, input: &CloseFile) -> Result<()> {
+    let running = Query::select()
+        .columns(["id", "version", "start_month"])
+        .from("benefit")
+        .and_where(Expr::col("child_id").eq(input.child))
+        .and_where(Expr::col("end_month").is_null())
+        .to_owned();
+    let last = input.closed_on.with_day(1).unwrap_or(input.closed_on);
+    for row in work.tx.rows(&running).await? {
+        let (id, version, start): (Uuid, i64, NaiveDate) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let set: Vec<(&'static str, Value)> = vec![
+            ("state", EnrolmentState::Terminated.into()),
+            ("end_month", std::cmp::max(last, start).into()),
+            ("exit_reason", input.reason.into()),
+        ];
+        work.update(&benefit::TABLE, id, Some(input.child), version, set).await?;
+    }
+    Ok(())
+}
 
 impl Domain {
     pub async fn classify_child(&self, actor: &Actor, input: &ClassifyChild, meta: &Meta) -> Result<Outcome> {
@@ -116,6 +137,7 @@ impl Domain {
             work.problems.add(UserErrorCode::DateInFuture, "closedOn");
             return work.refuse().await;
         }
+        end_enrolments(&mut work, input).await?;
         let set: Vec<(&'static str, Value)> =
             vec![("state", FileState::Closed.into()), ("closed_on", input.closed_on.into()), ("closure_reason", input.reason.into())];
         self.change(work, input.child, input.expected_version, set, input.child).await
