@@ -35,7 +35,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(self.path()).status().is_ok_and(|s| s.success());
+        // Lazily: a closing pool may hold its files a moment longer.
+        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status().is_ok_and(|s| s.success());
         if !unmounted {
             let _ = Command::new("sudo").args(["-n", "umount", "-l"]).arg(self.path()).status();
         }
