@@ -1,5 +1,5 @@
 //! Imports a made-up survey sheet into fresh databases and prints the rate beside that of a bare insert of the same
-//! child rows, and the peak memory: `cargo run --release -p child-welfare-domain --example import_rate -- [ROWS] [URL]…`.
+//! child rows, and the peak memory: `cargo bench --bench import_rate -- [ROWS] [URL]…`.
 //! Without a URL a SQLite file is used; a PostgreSQL URL names an empty database.
 #![allow(clippy::print_stdout)]
 
@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 #[allow(dead_code)]
-#[path = "../../tests/support/survey_sheet.rs"]
+#[path = "../tests/support/survey_sheet.rs"]
 mod survey_sheet;
 
 type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
+    // `cargo bench` adds a flag of its own.
+    let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
     let rows: u32 = arguments.next().map_or(Ok(100_000), |n| n.parse())?;
     let folder = tempfile::tempdir()?;
     let mut urls: Vec<String> = arguments.collect();
