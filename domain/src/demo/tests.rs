@@ -281,20 +281,3 @@ async fn what_is_spoilt_is_found() {
     );
 }
 
-/// The rate that is promised, of a release build: `cargo test --release -p child-welfare-domain a_thousand -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement, for a machine that does nothing else"]
-#[allow(clippy::print_stdout)]
-async fn a_thousand_children_a_second() {
-    let least = if cfg!(debug_assertions) { 100.0 } else { 1_000.0 };
-    let children: usize = std::env::var("CHILDREN").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
-    for test in each().await {
-        let start = std::time::Instant::now();
-        prepare(&test).await.expect("prepared");
-        let prepared = start.elapsed();
-        fill(&test, children, &silent).await.expect("filled");
-        let rate = (children as f64 - FIRST as f64) / (start.elapsed() - prepared).as_secs_f64();
-        println!("PostgreSQL {}: prepared in {prepared:?}, then {rate:.0} children/s", test.db.is_postgres());
-        assert!(rate >= least, "{rate:.0} children/s");
-    }
-}
