@@ -51,7 +51,7 @@ async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection,
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
             .pragma("foreign_keys", "ON")
-            .pragma("cache_size", "-16384")
+            .pragma("cache_size", if write { "-16384" } else { "-2048" })
             .pragma("temp_store", "MEMORY")
             .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(10))
