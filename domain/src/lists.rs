@@ -3,16 +3,12 @@
 use crate::access::Actor;
 use crate::app::Domain;
 use crate::error::Result;
-use crate::read::{ListQuery, Page, PageArgs, Want};
+use crate::read::{col as t, ListQuery, Page, PageArgs, Want};
 use chrono::{DateTime, Utc};
 use entity::codes::{InterventionKind, InterventionState, OrganisationKind, VisitFinding};
 use entity::{CodedEnum, DataClass, DivisionCode};
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use uuid::Uuid;
-
-fn t(name: &'static str) -> Expr {
-    Expr::col((Alias::new("t"), Alias::new(name)))
-}
 
 #[derive(Clone, Debug, Default)]
 pub struct VisitFilter {

@@ -68,10 +68,7 @@ impl Anchor {
 
     /// Joins the anchor and selects what decides on access, after the row's own columns.
     pub(super) fn select(self, select: &mut SelectStatement) {
-        if let Some((table, alias, column)) = self.join() {
-            let on = Expr::col((Alias::new(alias), Alias::new("id"))).equals((Alias::new("t"), Alias::new(column)));
-            select.join_as(sea_orm::JoinType::InnerJoin, Alias::new(table), Alias::new(alias), on);
-        }
+        self.join_only(select);
         let (alias, keys) = self.keys();
         for (name, _) in keys {
             select.column((Alias::new(alias), Alias::new(*name)));

@@ -46,8 +46,18 @@ pub(super) struct Raw {
     pub cursor: Vec<Cell>,
 }
 
-pub(super) fn col(name: &'static str) -> Expr {
+pub(crate) fn col(name: &'static str) -> Expr {
     Expr::col((Alias::new("t"), Alias::new(name)))
+}
+
+/// The named columns of a table, under the alias that conditions go by.
+pub(super) fn select_rows(table: &Table, columns: &[usize]) -> SelectStatement {
+    let mut select = Query::select();
+    select.from_as(Alias::new(table.name), Alias::new("t"));
+    for at in columns {
+        select.column((Alias::new("t"), Alias::new(table.columns[*at].name)));
+    }
+    select
 }
 
 /// Ordering needs a value: an absent number counts as zero.
@@ -148,11 +158,7 @@ impl<'a> Reader<'a> {
         if query.page.rows {
             let order_names: Vec<&str> = query.order.iter().map(|(name, _)| *name).collect();
             let columns = self.columns(want, &order_names);
-            let mut select = Query::select();
-            select.from_as(Alias::new(table.name), Alias::new("t"));
-            for at in &columns {
-                select.column((Alias::new("t"), Alias::new(table.columns[*at].name)));
-            }
+            let mut select = select_rows(table, &columns);
             anchor.select(&mut select);
             select.cond_where(query.condition.clone());
             keyset(&mut select, table, &query.order, &query.page)?;
@@ -223,11 +229,7 @@ impl<'a> Reader<'a> {
         }
         let anchor = anchor(table);
         let columns = self.columns(want, &[]);
-        let mut select = Query::select();
-        select.from_as(Alias::new(table.name), Alias::new("t"));
-        for at in &columns {
-            select.column((Alias::new("t"), Alias::new(table.columns[*at].name)));
-        }
+        let mut select = select_rows(table, &columns);
         anchor.select(&mut select);
         select.and_where(col(table.columns[0].name).is_in(padded(keys)));
         let persons = if anchor == Anchor::Person { Some(self.persons(keys).await?) } else { None };

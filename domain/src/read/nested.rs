@@ -3,7 +3,7 @@
 use super::access::{Anchor, Decided, anchor, child_keys};
 use super::cursor::Cursor;
 use super::links::Road;
-use super::load::{Raw, Reader, col, direction, keyset, padded};
+use super::load::{Raw, Reader, col, direction, keyset, padded, select_rows};
 use super::record::{Page, Record, Related};
 use super::want::{LinkWant, Want};
 use crate::access::scope::CHILD_KEYS;
@@ -85,11 +85,7 @@ impl Reader<'_> {
         let columns = self.columns(&link.want, &[]);
         let mut base: HashMap<Cell, Vec<Cell>> = HashMap::new();
         if !distinct.is_empty() {
-            let mut select = Query::select();
-            select.from_as(Alias::new(table.name), Alias::new("t"));
-            for at in &columns {
-                select.column((Alias::new("t"), Alias::new(table.columns[*at].name)));
-            }
+            let mut select = select_rows(table, &columns);
             select.and_where(col("id").is_in(padded(distinct)));
             for row in self.db.all(&select).await? {
                 let cells = self.read_columns(&row, table, &columns)?;
@@ -169,10 +165,7 @@ impl Reader<'_> {
                 } else if keys.is_empty() {
                     self.decide(Anchor::Nothing, &[], &mut decided)
                 } else {
-                    let kinds = [Kind::I64, Kind::I64, Kind::I64, Kind::Uuid, Kind::Uuid, Kind::Uuid, Kind::Text];
-                    let cells: Vec<Cell> =
-                        kinds.iter().enumerate().map(|(n, kind)| Ok(read_cell(row, columns.len() + n, *kind)?)).collect::<Result<_>>()?;
-                    self.actor.lens.child(&child_keys(&cells)).map(Arc::new)
+                    self.decide(anchor, &anchor.read(row, columns.len())?, &mut decided)
                 };
                 let Some(access) = access else { continue };
                 let cursor = self.cursor_of(table, &cells, &order_names);
@@ -213,11 +206,7 @@ impl Reader<'_> {
         scope: &crate::access::scope::Scope,
         parents: &[Cell],
     ) -> Result<sea_orm::sea_query::SelectStatement> {
-        let mut inner = Query::select();
-        inner.from_as(Alias::new(table.name), Alias::new("t"));
-        for at in columns {
-            inner.column((Alias::new("t"), Alias::new(table.columns[*at].name)));
-        }
+        let mut inner = select_rows(table, columns);
         if let Anchor::Child { alias, .. } = anchor {
             anchor.join_only(&mut inner);
             for (n, name) in CHILD_KEYS.iter().enumerate() {

@@ -5,11 +5,11 @@ use crate::access::scope::shows;
 use crate::app::Domain;
 use crate::error::{Error, Result};
 use crate::names;
-use crate::read::{ListQuery, Page, PageArgs, Want};
+use crate::read::{col as t, ListQuery, Page, PageArgs, Want};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::codes::{Category, FileState, RiskLevel, Schooling, Sex};
 use entity::{CodedEnum, DataClass, DivisionCode};
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Default)]
@@ -40,10 +40,6 @@ pub enum ChildOrder {
     BirthDate,
     Division,
     FileNumber,
-}
-
-fn t(name: &'static str) -> Expr {
-    Expr::col((Alias::new("t"), Alias::new(name)))
 }
 
 fn names_of<T: CodedEnum>(codes: &[T]) -> Vec<&'static str> {
