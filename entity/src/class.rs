@@ -41,6 +41,8 @@ classes! {
     Money = "money",
     /// Accounts of staff and machines, and their grants.
     Account = "account",
+    /// Who asked for, was given or took access to one child: for how long, by whom decided and reviewed.
+    Access = "access",
     /// Who looked at what and who changed what.
     Audit = "audit",
     /// Sealed records: reporters, adoptions, protected witnesses.

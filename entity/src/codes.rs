@@ -211,6 +211,44 @@ crate::coded! {
         Stored = "STORED", "已存储", "stored";
         Withdrawn = "WITHDRAWN", "已撤回", "withdrawn";
     }
+    /// State of a grant.
+    GrantState {
+        Proposed = "PROPOSED", "待批准", "proposed: counts for nothing until another person approves it";
+        InForce = "IN_FORCE", "生效", "in force from its first to its last moment";
+        Rejected = "REJECTED", "未批准", "rejected";
+        Revoked = "REVOKED", "已撤销", "revoked before its end";
+        Ended = "ENDED", "已到期或已终止", "ended: its time was over, or its holder handed over";
+    }
+    /// Why somebody has access to one child beside what grants give.
+    AccessKind {
+        Requested = "REQUESTED", "申请查阅", "asked for, decided by the office that holds the file";
+        BreakGlass = "BREAK_GLASS", "紧急查阅", "taken in an emergency, to be reviewed";
+    }
+    /// State of an access to one child.
+    AccessState {
+        Requested = "REQUESTED", "待受理地决定", "waits for the office that holds the file";
+        AwaitingSecond = "AWAITING_SECOND", "待第二人批准", "approved by the office; sealed records wait for a security administrator as well";
+        InForce = "IN_FORCE", "生效", "in force until its end";
+        Refused = "REFUSED", "已拒绝", "refused";
+        Ended = "ENDED", "已结束", "ended";
+    }
+    /// What the review of an emergency access found.
+    ReviewOutcome {
+        Justified = "JUSTIFIED", "正当", "justified";
+        Unjustified = "UNJUSTIFIED", "不正当", "not justified";
+    }
+    /// Answer to a look-up of an identity number.
+    LookupStatus {
+        InScope = "IN_SCOPE", "在您的权限范围内", "on file, within your reach";
+        Elsewhere = "ELSEWHERE", "已在其他机构建档", "on file with another office";
+        NotOnFile = "NOT_ON_FILE", "未建档", "no file anywhere in the country";
+    }
+    /// What a sealed record protects.
+    SealedKind {
+        Reporter = "REPORTER", "报告人", "who reported: 未成年人保护法 art. 11";
+        Adoption = "ADOPTION", "收养", "an adoption: 民法典 art. 1110";
+        ProtectedWitness = "PROTECTED_WITNESS", "受保护的证人", "a protected witness";
+    }
     /// State of an import.
     ImportState {
         Running = "RUNNING", "导入中", "running";

@@ -54,6 +54,8 @@ pub enum Family {
     Person,
     /// Accounts and what hangs on them through `account_id`.
     Account,
+    /// Access of an account to one child: seen by its holder (`account_id`) and by the offices of its `division`.
+    Access,
     /// The audit trail.
     Audit,
     /// Import batches and their rows.

@@ -1,10 +1,10 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
-    EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
-    ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
-    Schooling, Sex, VisitFinding, VisitKind,
+    AccessKind, AccessState, AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
+    EnrolmentState, EthnicGroup, FactKind, FileState, GrantState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
+    ImportRowState, ImportState, InterventionKind, InterventionState, LookupStatus, OrganisationKind, RelationKind, ReviewOutcome, RiskLevel,
+    Schooling, SealedKind, Sex, VisitFinding, VisitKind,
 };
 use crate::{Fen, Sealed, SealedCode};
 use uuid::Uuid;
@@ -98,11 +98,78 @@ crate::table! {
         category: Option<Category> => Account,
         purpose: String => Account,
         valid_from: Time => Account,
-        valid_to: Option<Time> => Account,
+        valid_to: Time => Account,
         created_at: Time => Account,
         created_by: Uuid => Account,
         updated_at: Time => Account,
         updated_by: Uuid => Account,
+        state: GrantState => Account,
+        reason: Option<Sealed> => Account,
+        decided_by: Option<Uuid> => Account,
+        decided_at: Option<Time> => Account,
+        decision_note: Option<Sealed> => Account,
+        ended_by: Option<Uuid> => Account,
+        ended_at: Option<Time> => Account,
+        end_reason: Option<Sealed> => Account,
+    }
+    /// Access of one account to one child, beside what its grants give.
+    child_access "child_access" ChildAccess: Access {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Access,
+        child_id: Uuid => Access,
+        division: i64 => Access,
+        kind: AccessKind => Access,
+        state: AccessState => Access,
+        purpose: String => Access,
+        classes: String => Access,
+        reason: Sealed => Protection,
+        valid_from: Option<Time> => Access,
+        valid_to: Time => Access,
+        decided_by: Option<Uuid> => Access,
+        decided_at: Option<Time> => Access,
+        decision_note: Option<Sealed> => Protection,
+        seconded_by: Option<Uuid> => Access,
+        seconded_at: Option<Time> => Access,
+        ended_by: Option<Uuid> => Access,
+        ended_at: Option<Time> => Access,
+        review_outcome: Option<ReviewOutcome> => Access,
+        reviewed_by: Option<Uuid> => Access,
+        reviewed_at: Option<Time> => Access,
+        review_note: Option<Sealed> => Protection,
+        overdue_at: Option<Time> => Access,
+        created_at: Time => Access,
+        created_by: Uuid => Access,
+        updated_at: Time => Access,
+        updated_by: Uuid => Access,
+    }
+    /// A look-up of an identity number, and its answer.
+    identity_lookup "identity_lookup" IdentityLookup: Access {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Access,
+        division: Option<i64> => Access,
+        status: LookupStatus => Access,
+        child_id: Option<Uuid> => Access,
+        organisation_id: Option<Uuid> => Access,
+        purpose: String => Access,
+        reason: Sealed => Protection,
+        created_at: Time => Access,
+        valid_to: Time => Access,
+        used_at: Option<Time> => Access,
+    }
+    /// What nobody may know of without a named grant: a reporter, an adoption, a protected witness.
+    sealed_record "sealed_record" SealedRecord: OfChild {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        child_id: Uuid => Public,
+        kind: SealedKind => Sealed,
+        content: Sealed => Sealed,
+        created_at: Time => Sealed,
+        created_by: Uuid => Sealed,
     }
     /// The child's file.
     child "child" Child: Child {
