@@ -1,6 +1,8 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
 use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use chrono::TimeDelta;
+use domain::rates::{KINDS, Rule, Rules};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -37,6 +39,7 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -71,6 +74,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let rules = c.rates();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -92,6 +96,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_filter,
         metrics_listen,
         limits,
+        rules,
     })
 }
 
@@ -166,6 +171,31 @@ impl Check<'_> {
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
         }
+    }
+
+    /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.
+    fn rates(&mut self) -> Rules {
+        let mut rules = Rules::default();
+        let given: Dict = self.get("rates", "a table of kinds, each with limit and window_seconds").unwrap_or_default();
+        let name = |kind: &str| kind.replace('-', "_");
+        for (key, value) in &given {
+            let Some((kind, usual)) = KINDS.iter().find(|(kind, _)| name(kind) == *key) else {
+                let known: Vec<_> = KINDS.iter().map(|(kind, _)| name(kind)).collect();
+                self.problems.push(format!("rates.{key}: no such key; known are {}", known.join(", ")));
+                continue;
+            };
+            let fields = value.as_dict().cloned().unwrap_or_default();
+            for field in fields.keys().filter(|f| !["limit", "window_seconds", "lock_seconds"].contains(&f.as_str())) {
+                self.problems.push(format!("rates.{key}.{field}: no such key; known are limit, window_seconds, lock_seconds"));
+            }
+            let at = |field: &str| format!("rates.{key}.{field}");
+            let limit = self.number(&at("limit"), u64::from(usual.limit), 1, 1_000_000) as u32;
+            let window = self.number(&at("window_seconds"), usual.window.num_seconds().unsigned_abs(), 1, 86_400);
+            let lock = self.number(&at("lock_seconds"), usual.lock.map_or(0, |l| l.num_seconds().unsigned_abs()), 0, 86_400);
+            let seconds = |n: u64| TimeDelta::seconds(i64::try_from(n).unwrap_or(86_400));
+            rules.set(kind, Rule { limit, window: seconds(window), lock: (lock > 0).then(|| seconds(lock)) });
+        }
+        rules
     }
 
     fn address(&mut self, key: &str) -> Option<SocketAddr> {

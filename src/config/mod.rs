@@ -104,6 +104,7 @@ pub struct Config {
     pub log_filter: String,
     pub metrics_listen: Option<SocketAddr>,
     pub limits: LimitsConfig,
+    pub rules: domain::rates::Rules,
 }
 
 /// What the command line says about settings.
