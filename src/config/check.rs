@@ -7,7 +7,7 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 const KEYS: &[&str] = &[
@@ -18,6 +18,8 @@ const KEYS: &[&str] = &[
     "max_connections",
     "audience",
     "issuers",
+    "keys.signing",
+    "keys.issuer",
     "cors.origins",
     "demo.children",
     "divisions.load",
@@ -59,6 +61,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let max_connections = c.number("max_connections", 10, 1, 1000) as u32;
     let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
     let issuers = c.issuers(&audience, production);
+    let (signing_key, own_issuer) = c.own_keys(profile, &data);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
     let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
@@ -88,6 +91,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         database_url,
         max_connections,
         audience,
+        own_issuer,
+        signing_key,
         issuers,
         cors_origins,
         demo_children,
@@ -244,6 +249,33 @@ impl Check<'_> {
         origins
     }
 
+    /// Where our own signing keys lie, and the `iss` of our own tokens.
+    fn own_keys(&mut self, profile: Profile, data: &Path) -> (Option<PathBuf>, Option<String>) {
+        let file = self.text("keys.signing", "a file, such as /etc/child-welfare/signing.json").map(PathBuf::from);
+        let issuer = self.text("keys.issuer", "the iss of our own access tokens, such as https://api.example.org");
+        if let Some(local) = profile.local_issuer() {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, &format!("left out: the tokens of this profile are those of {local}"));
+            }
+            return (file, Some(local.to_owned()));
+        }
+        let Some(file) = file else {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, "given together with keys.signing");
+            }
+            return (None, None);
+        };
+        // Whoever takes the data folder away must not be able to make tokens.
+        if really(&file).starts_with(really(data)) {
+            self.wrong("keys.signing", &file.display().to_string(), "a file outside the data folder");
+        }
+        let issuer = issuer.unwrap_or_else(|| "child-welfare".into());
+        if Profile::ALL.iter().any(|p| p.local_issuer() == Some(&issuer)) {
+            self.wrong("keys.issuer", &issuer, "a name of your own; this one is that of the demonstration");
+        }
+        (Some(file), Some(issuer))
+    }
+
     fn issuers(&mut self, audience: &str, production: bool) -> Vec<IssuerConfig> {
         let right = "a list of tables [[issuers]] with issuer, and perhaps jwks_uri, audience, name";
         let list: Vec<Dict> = self.get("issuers", right).unwrap_or_default();
@@ -292,6 +324,23 @@ impl Check<'_> {
         }
         out
     }
+}
+
+/// The path without links and dots, as far as it exists.
+fn really(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return rest.components().fold(real, |mut path, part| {
+                match part {
+                    Component::ParentDir => drop(path.pop()),
+                    part => path.push(part),
+                }
+                path
+            });
+        }
+    }
+    path
 }
 
 /// Keys are fetched over TLS; outside production also from this machine.
