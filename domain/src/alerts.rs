@@ -230,7 +230,7 @@ mod tests {
             assert!(seen(&world, &director).await.is_empty());
             let nation = persona(&world, "national-officer", None).await;
             assert_eq!(seen(&world, &nation).await, BTreeSet::from([of_auditor, of_county, id]));
-            for none in ["system-administrator", "security-administrator", "school-partner", "stranger"] {
+            for none in ["system-administrator", "security-administrator", "school-partner"] {
                 assert!(seen(&world, &persona(&world, none, None).await).await.is_empty(), "{none}");
             }
             let outbox = world.db.raw("SELECT COUNT(*) FROM outbox WHERE topic = 'alert'").await.expect("read");
