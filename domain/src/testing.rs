@@ -32,6 +32,7 @@ async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) ->
         max_connections: 4,
         migrate: true,
         clock,
+        sealing: Default::default(),
     })
     .await
     .expect("a fresh domain opens")

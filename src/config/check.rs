@@ -1,6 +1,7 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, SealingConfig, WrappingKey};
+use domain::sealing::Algorithm;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -37,6 +38,10 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "keys.sealing",
+    "keys.sealing_name",
+    "keys.sealing_token_file",
+    "sealing.algorithm",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -71,6 +76,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let sealing = c.sealing(&data, production);
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -92,6 +98,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_filter,
         metrics_listen,
         limits,
+        sealing,
     })
 }
 
@@ -166,6 +173,39 @@ impl Check<'_> {
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
         }
+    }
+
+    fn sealing(&mut self, data: &std::path::Path, production: bool) -> SealingConfig {
+        let right = "aes-256-gcm or sm4-gcm";
+        let algorithm = self.text("sealing.algorithm", right).map_or(Some(Algorithm::default()), |name| {
+            Algorithm::ALL.iter().copied().find(|a| a.setting() == name).or_else(|| {
+                self.wrong("sealing.algorithm", &name, right);
+                None
+            })
+        });
+        let place = self.text("keys.sealing", "a key file, or the https:// address of a transit engine");
+        let name = self.text("keys.sealing_name", "the name of the key in the transit engine");
+        let token_file = self.get::<PathBuf>("keys.sealing_token_file", "a file that holds the token for the key service");
+        let wrapping = match place {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                if !may_fetch(&url, production) {
+                    let local = if production { "" } else { " (or http:// of this machine)" };
+                    self.wrong("keys.sealing", &without_secret(&url), &format!("an https:// address{local}, such as https://bao.example.org:8200/v1/transit"));
+                }
+                let fits = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+                if let Some(wrong) = name.as_ref().filter(|name| !fits(name)) {
+                    self.wrong("keys.sealing_name", wrong, "letters, digits, - _ .");
+                }
+                WrappingKey::Transit { url, name: name.unwrap_or_else(|| "child-welfare".into()), token_file }
+            }
+            file => {
+                if name.is_some() || token_file.is_some() {
+                    self.problems.push("keys.sealing_name, keys.sealing_token_file: they belong to a key service; keys.sealing names none".into());
+                }
+                WrappingKey::File(file.map_or_else(|| super::sealing::default_file(data), PathBuf::from))
+            }
+        };
+        SealingConfig { wrapping, algorithm: algorithm.unwrap_or_default() }
     }
 
     fn address(&mut self, key: &str) -> Option<SocketAddr> {

@@ -1,10 +1,12 @@
 //! Settings: defaults < file < environment < command line, checked as a whole before anything starts.
 
 mod check;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
 pub use check::without_secret;
+pub use sealing::{SealingConfig, WrappingKey};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Dict;
@@ -104,6 +106,7 @@ pub struct Config {
     pub log_filter: String,
     pub metrics_listen: Option<SocketAddr>,
     pub limits: LimitsConfig,
+    pub sealing: SealingConfig,
 }
 
 /// What the command line says about settings.
@@ -152,6 +155,7 @@ impl Config {
                 to try the system out, start it with --demo";
             return Err(ConfigError(vec![problem.into()]));
         }
+        self.key_apart()?;
         Ok(self)
     }
 
