@@ -4,6 +4,7 @@ use crate::access::{Actor, Policy};
 use crate::audit::AuditWriter;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::rates::Rules;
 use crate::read::Reader;
 use crate::sealing::{Keyring, KeysError, LOOK_EVERY, SealingOptions};
 use crate::signin::Accounts;
@@ -24,6 +25,7 @@ pub struct DomainOptions {
     pub migrate: bool,
     pub clock: Arc<dyn Clock>,
     pub sealing: SealingOptions,
+    pub rules: Rules,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,7 @@ pub struct Inner {
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
+    pub rules: Rules,
     pub accounts: Accounts,
     pub data: PathBuf,
     pub profile: &'static str,
@@ -89,6 +92,7 @@ impl Domain {
             policy,
             clock: options.clock,
             audit,
+            rules: options.rules,
             accounts,
             data: options.data,
             profile: options.profile,

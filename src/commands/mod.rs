@@ -116,6 +116,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         max_connections: config.max_connections,
         migrate,
         clock,
+        rules: config.rules.clone(),
     };
     Ok(Domain::open(options).await?)
 }

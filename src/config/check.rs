@@ -2,6 +2,8 @@
 
 use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, SealingConfig, WrappingKey};
 use domain::sealing::Algorithm;
+use chrono::TimeDelta;
+use domain::rates::{KINDS, Rule, Rules};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -42,6 +44,7 @@ const KEYS: &[&str] = &[
     "keys.sealing_name",
     "keys.sealing_token_file",
     "sealing.algorithm",
+    "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -77,6 +80,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         document: c.document_limits(),
     };
     let sealing = c.sealing(&data, production);
+    let rules = c.rates();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -99,6 +103,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         metrics_listen,
         limits,
         sealing,
+        rules,
     })
 }
 
@@ -206,6 +211,31 @@ impl Check<'_> {
             }
         };
         SealingConfig { wrapping, algorithm: algorithm.unwrap_or_default() }
+    }
+
+    /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.
+    fn rates(&mut self) -> Rules {
+        let mut rules = Rules::default();
+        let given: Dict = self.get("rates", "a table of kinds, each with limit and window_seconds").unwrap_or_default();
+        let name = |kind: &str| kind.replace('-', "_");
+        for (key, value) in &given {
+            let Some((kind, usual)) = KINDS.iter().find(|(kind, _)| name(kind) == *key) else {
+                let known: Vec<_> = KINDS.iter().map(|(kind, _)| name(kind)).collect();
+                self.problems.push(format!("rates.{key}: no such key; known are {}", known.join(", ")));
+                continue;
+            };
+            let fields = value.as_dict().cloned().unwrap_or_default();
+            for field in fields.keys().filter(|f| !["limit", "window_seconds", "lock_seconds"].contains(&f.as_str())) {
+                self.problems.push(format!("rates.{key}.{field}: no such key; known are limit, window_seconds, lock_seconds"));
+            }
+            let at = |field: &str| format!("rates.{key}.{field}");
+            let limit = self.number(&at("limit"), u64::from(usual.limit), 1, 1_000_000) as u32;
+            let window = self.number(&at("window_seconds"), usual.window.num_seconds().unsigned_abs(), 1, 86_400);
+            let lock = self.number(&at("lock_seconds"), usual.lock.map_or(0, |l| l.num_seconds().unsigned_abs()), 0, 86_400);
+            let seconds = |n: u64| TimeDelta::seconds(i64::try_from(n).unwrap_or(86_400));
+            rules.set(kind, Rule { limit, window: seconds(window), lock: (lock > 0).then(|| seconds(lock)) });
+        }
+        rules
     }
 
     fn address(&mut self, key: &str) -> Option<SocketAddr> {

@@ -107,6 +107,7 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     pub limits: LimitsConfig,
     pub sealing: SealingConfig,
+    pub rules: domain::rates::Rules,
 }
 
 /// What the command line says about settings.
