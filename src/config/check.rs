@@ -1,6 +1,8 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use super::{Budget, Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, RatesConfig};
+use crate::listen::peer::Network;
+use crate::listen::tls::TlsFiles;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -22,6 +24,16 @@ const KEYS: &[&str] = &[
     "log.format",
     "log.filter",
     "metrics.listen",
+    "tls.certificate",
+    "tls.key",
+    "trusted_proxies",
+    "forwarded_header",
+    "rates.requests",
+    "rates.cost",
+    "rates.partner_requests",
+    "rates.partner_cost",
+    "rates.address_requests",
+    "rates.streams",
     "limits.body_bytes",
     "limits.upload_bytes",
     "limits.operation_seconds",
@@ -71,6 +83,10 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let tls = c.tls();
+    let trusted_proxies = c.networks();
+    let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
+    let rates = c.rates(production, limits.document.cost);
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -91,7 +107,11 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_format,
         log_filter,
         metrics_listen,
+        tls,
+        trusted_proxies,
+        forwarded_by,
         limits,
+        rates,
     })
 }
 
@@ -165,6 +185,44 @@ impl Check<'_> {
             fragments: read("limits.fragments", usual.fragments, 10_000),
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
+        }
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let right = "the path of a PEM file";
+        match (self.text("tls.certificate", right), self.text("tls.key", right)) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
+            (None, None) => None,
+            (given, _) => {
+                let missing = if given.is_some() { "tls.key" } else { "tls.certificate" };
+                self.problems.push(format!("{missing}: missing; a certificate and its key go together"));
+                None
+            }
+        }
+    }
+
+    fn networks(&mut self) -> Vec<Network> {
+        let right = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
+        let texts: Vec<String> = self.get("trusted_proxies", right).unwrap_or_default();
+        let mut networks = Vec::new();
+        for text in &texts {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(()) => self.wrong("trusted_proxies", text, "an address or a network, such as 10.0.0.1 or 10.0.0.0/8"),
+            }
+        }
+        networks
+    }
+
+    /// In the demonstration and in development nobody is to meet them unless they are set.
+    fn rates(&mut self, production: bool, most_cost: u64) -> RatesConfig {
+        let wide = if production { 1 } else { 1000 };
+        let mut read = |key: &str, default: u64, least: u64| self.number(key, default * wide, least, 1 << 50);
+        RatesConfig {
+            person: Budget { requests: read("rates.requests", 1_200, 1), cost: read("rates.cost", 2_000_000, most_cost) },
+            partner: Budget { requests: read("rates.partner_requests", 12_000, 1), cost: read("rates.partner_cost", 20_000_000, most_cost) },
+            address: read("rates.address_requests", 12_000, 1),
+            streams: self.number("rates.streams", 100, 1, 100_000) as usize,
         }
     }
 

@@ -61,3 +61,23 @@ fn a_file_that_is_no_toml_is_told() {
 fn the_profile_that_nobody_named_is_production() {
     assert!(problems("listen = '127.0.0.1:1'")[0].starts_with("issuers:"));
 }
+
+#[test]
+fn production_is_not_served_in_the_clear_to_other_machines() {
+    let open = "profile = 'production'\nlisten = '0.0.0.0:8080'\n[[issuers]]\nissuer = 'https://id.example.org'\n";
+    let told = problems(open);
+    assert!(told[0].starts_with("listen:") && told[0].contains("tls.certificate") && told[0].contains("trusted_proxies"), "{told:?}");
+    assert!(load(&format!("trusted_proxies = ['10.0.0.0/8']\n{open}")).is_ok());
+    assert!(load(&format!("tls.certificate = 'a.pem'\ntls.key = 'b.pem'\n{open}")).is_ok());
+    assert!(load(&open.replace("0.0.0.0", "127.0.0.1")).is_ok());
+    assert!(load(&open.replace("production", "demo")).is_ok());
+}
+
+#[test]
+fn tls_proxies_and_rates_are_checked() {
+    let found = problems("profile = 'demo'\ntls.key = 'a.pem'\ntrusted_proxies = ['10.0.0.0/99']\nforwarded_header = 'x'\nrates.cost = 7");
+    for (key, part) in [("tls.certificate", "missing"), ("trusted_proxies", "10.0.0.0/99"), ("forwarded_header", "x-forwarded or forwarded"), ("rates.cost", "from 50000")] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
+}
