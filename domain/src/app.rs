@@ -4,6 +4,7 @@ use crate::access::{Actor, Policy};
 use crate::audit::AuditWriter;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::rates::Rules;
 use crate::read::Reader;
 use crate::sealing::Keyring;
 use crate::signin::Accounts;
@@ -23,6 +24,7 @@ pub struct DomainOptions {
     pub max_connections: u32,
     pub migrate: bool,
     pub clock: Arc<dyn Clock>,
+    pub rules: Rules,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,7 @@ pub struct Inner {
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
+    pub rules: Rules,
     pub accounts: Accounts,
     pub data: PathBuf,
     pub profile: &'static str,
@@ -86,6 +89,7 @@ impl Domain {
             policy,
             clock: options.clock,
             audit,
+            rules: options.rules,
             accounts,
             data: options.data,
             profile: options.profile,

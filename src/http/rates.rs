@@ -2,7 +2,7 @@
 //! limits that must hold across processes, such as those of signing in, lie in the database.
 
 use super::answer::Refused;
-use crate::config::{Budget, RatesConfig};
+use crate::config::{Budget, Budgets};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use domain::access::Actor;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -112,23 +112,23 @@ impl Drop for Stream {
 }
 
 pub struct Rates {
-    config: RatesConfig,
+    budgets: Budgets,
     accounts: Mutex<HashMap<Uuid, Account>>,
     addresses: Mutex<HashMap<IpAddr, Bucket>>,
 }
 
 impl Rates {
-    pub fn new(config: RatesConfig) -> Rates {
-        Rates { config, accounts: Mutex::default(), addresses: Mutex::default() }
+    pub fn new(budgets: Budgets) -> Rates {
+        Rates { budgets, accounts: Mutex::default(), addresses: Mutex::default() }
     }
 
     fn budget(&self, partner: bool) -> Budget {
-        if partner { self.config.partner } else { self.config.person }
+        if partner { self.budgets.partner } else { self.budgets.person }
     }
 
     /// One more request of an address, whoever it turns out to be.
     pub fn address(&self, address: IpAddr, now: Instant) -> Result<(), Refused> {
-        let limit = self.config.address;
+        let limit = self.budgets.address;
         let Ok(mut map) = self.addresses.lock() else { return Ok(()) };
         room(&mut map, |bucket| {
             bucket.fill(limit, now);
@@ -172,7 +172,7 @@ impl Rates {
 
     /// `None` when the account has as many open as it may.
     pub fn stream(&self, account: Uuid, partner: bool, now: Instant) -> Option<Stream> {
-        let most = self.config.streams;
+        let most = self.budgets.streams;
         self.with(account, self.budget(partner), now, |one| {
             let count = one.streams.clone();
             (count.fetch_add(1, Ordering::AcqRel) < most).then(|| Stream(count.clone())).or_else(|| {
@@ -215,7 +215,7 @@ mod tests {
 
     fn rates() -> Rates {
         let person = Budget { requests: 60, cost: 600 };
-        Rates::new(RatesConfig { person, partner: Budget { requests: 120, cost: 6000 }, address: 60, streams: 2 })
+        Rates::new(Budgets { person, partner: Budget { requests: 120, cost: 6000 }, address: 60, streams: 2 })
     }
 
     const ONE: Uuid = Uuid::from_u128(1);

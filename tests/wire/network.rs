@@ -86,7 +86,7 @@ fn production_does_not_listen_in_the_clear() {
 #[tokio::test]
 async fn what_a_proxy_says_counts_when_it_is_trusted() {
     for (trusted, counts) in [(r#"["127.0.0.0/8"]"#, true), (r#"["10.0.0.0/8"]"#, false)] {
-        let server = Start::demo(Backend::Sqlite).env("TRUSTED_PROXIES", trusted).env("RATES__ADDRESS_REQUESTS", "3").start().await;
+        let server = Start::demo(Backend::Sqlite).env("TRUSTED_PROXIES", trusted).env("BUDGET__ADDRESS_REQUESTS", "3").start().await;
         let ask = async |address: &str| {
             let request = server.client.get(format!("{}/graphql", server.url)).header("x-forwarded-for", address).header("x-forwarded-proto", "https");
             request.send().await.unwrap()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_answer_tells_what_is_left_and_too_much_is_429() {
-    let server = Start::demo(Backend::Sqlite).env("RATES__REQUESTS", "10").env("RATES__COST", "60000").start().await;
+    let server = Start::demo(Backend::Sqlite).env("BUDGET__REQUESTS", "10").env("BUDGET__COST", "60000").start().await;
     let viewer = server.viewer("county-officer");
     let ask = async || viewer.request(Method::POST, "/graphql").json(&json!({ "query": "{ children(first: 100) { nodes { id } } }" })).send().await.unwrap();
     let first = ask().await;
@@ -32,7 +32,7 @@ async fn an_answer_tells_what_is_left_and_too_much_is_429() {
 
 #[tokio::test]
 async fn cost_runs_out_by_itself_and_over_a_socket_each_operation_is_told() {
-    let server = Start::demo(Backend::Sqlite).env("LIMITS__COST", "10000").env("RATES__COST", "10000").start().await;
+    let server = Start::demo(Backend::Sqlite).env("LIMITS__COST", "10000").env("BUDGET__COST", "10000").start().await;
     let viewer = server.viewer("county-officer");
     let dear = "{ children(first: 100) { nodes { visits(first: 40) { nodes { id } } } } }";
     assert_eq!(viewer.post(dear, json!({})).await.0, 200);
@@ -45,7 +45,7 @@ async fn cost_runs_out_by_itself_and_over_a_socket_each_operation_is_told() {
 
 #[tokio::test]
 async fn an_address_is_limited_before_anybody_signs_in_and_probes_are_not() {
-    let server = Start::demo(Backend::Sqlite).env("RATES__ADDRESS_REQUESTS", "30").start().await;
+    let server = Start::demo(Backend::Sqlite).env("BUDGET__ADDRESS_REQUESTS", "30").start().await;
     let ask = async |path: &str| server.client.get(format!("{}{path}", server.url)).header("authorization", "Bearer x").send().await.unwrap().status().as_u16();
     let mut seen = Vec::new();
     for _ in 0..40 {

@@ -83,7 +83,7 @@ async fn mutations_and_refusals_keep_the_rules_of_http() {
 
 #[tokio::test]
 async fn an_account_has_so_many_streams_and_sockets_and_no_more() {
-    let server = Start::demo(Backend::Sqlite).env("RATES__STREAMS", "2").start().await;
+    let server = Start::demo(Backend::Sqlite).env("BUDGET__STREAMS", "2").start().await;
     let token = server.token("county-officer");
     let (first, _second) = (ask(&server, &token, &subscription()).await, ask(&server, &token, &subscription()).await);
     let refused = ask(&server, &token, &subscription()).await;

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod lens;
 pub mod mask;
+pub mod mutant;
 pub mod policy;
 pub mod scope;
 
