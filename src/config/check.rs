@@ -234,6 +234,8 @@ impl Check<'_> {
             address: read("budget.address_requests", 12_000, 1),
             streams: self.number("budget.streams", 100, 1, 100_000) as usize,
         }
+    }
+
     /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.
     fn rates(&mut self) -> Rules {
         let mut rules = Rules::default();

@@ -186,9 +186,6 @@ impl Config {
             );
             return Err(ConfigError(vec![problem]));
         }
-        if self.profile.is_production() && self.issuers.is_empty() {
-            let problem = "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
-                to try the system out, start it with --demo";
         if self.profile.is_production() && self.issuers.is_empty() && self.own_issuer.is_none() {
             let problem = "issuers: production needs keys.signing, a file of keys to sign access tokens with, or at least one [[issuers]] \
                 with the issuer of its access tokens; to try the system out, start it with --demo";
