@@ -7,6 +7,7 @@ mod explorer;
 mod http;
 mod keys;
 mod kms;
+mod listen;
 mod seams;
 mod serve;
 mod telemetry;

@@ -132,7 +132,7 @@ fn create_data_folder(config: &Config) -> Result<(), Failure> {
 
 pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
     create_data_folder(config)?;
-    Ok(keys::open(&config.data, config.profile, clock)?)
+    Ok(keys::open(keys::Home::of(config), clock)?)
 }
 
 fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! `[keys]` and `[sealing]`: where the key is that wraps the data keys, and how they seal.
 
+use super::check::{Check, may_fetch, without_secret};
 use super::{Config, ConfigError};
 use crate::kms::Transit;
 use domain::clock::Clock;
@@ -21,7 +22,7 @@ pub struct SealingConfig {
 }
 
 /// In the data folder, when nothing else is said.
-pub fn default_file(data: &Path) -> PathBuf {
+fn default_file(data: &Path) -> PathBuf {
     data.join("keys/sealing.key")
 }
 
@@ -38,6 +39,41 @@ impl WrappingKey {
             WrappingKey::File(path) => path.display().to_string(),
             WrappingKey::Transit { url, name, .. } => format!("{name} at {url}"),
         }
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn sealing(&mut self, data: &Path, production: bool) -> SealingConfig {
+        let right = "aes-256-gcm or sm4-gcm";
+        let algorithm = self.text("sealing.algorithm", right).map_or(Some(Algorithm::default()), |name| {
+            Algorithm::ALL.iter().copied().find(|a| a.setting() == name).or_else(|| {
+                self.wrong("sealing.algorithm", &name, right);
+                None
+            })
+        });
+        let place = self.text("keys.sealing", "a key file, or the https:// address of a transit engine");
+        let name = self.text("keys.sealing_name", "the name of the key in the transit engine");
+        let token_file = self.get::<PathBuf>("keys.sealing_token_file", "a file that holds the token for the key service");
+        let wrapping = match place {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                if !may_fetch(&url, production) {
+                    let local = if production { "" } else { " (or http:// of this machine)" };
+                    self.wrong("keys.sealing", &without_secret(&url), &format!("an https:// address{local}, such as https://bao.example.org:8200/v1/transit"));
+                }
+                let fits = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+                if let Some(wrong) = name.as_ref().filter(|name| !fits(name)) {
+                    self.wrong("keys.sealing_name", wrong, "letters, digits, - _ .");
+                }
+                WrappingKey::Transit { url, name: name.unwrap_or_else(|| "child-welfare".into()), token_file }
+            }
+            file => {
+                if name.is_some() || token_file.is_some() {
+                    self.problems.push("keys.sealing_name, keys.sealing_token_file: they belong to a key service; keys.sealing names none".into());
+                }
+                WrappingKey::File(file.map_or_else(|| default_file(data), PathBuf::from))
+            }
+        };
+        SealingConfig { wrapping, algorithm: algorithm.unwrap_or_default() }
     }
 }
 

@@ -53,6 +53,19 @@ fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
 }
 
 #[test]
+fn production_signs_with_keys_outside_its_data_folder() {
+    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
+    assert_eq!((config.own_issuer.as_deref(), config.signing_key.as_deref().unwrap().to_str()), (Some("child-welfare"), Some("/etc/cw/signing.json")));
+    for inside in ["/var/lib/cw/keys/signing.json", "/var/lib/cw/../cw/signing.json"] {
+        let found = problems(&format!("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '{inside}'"));
+        assert!(found[0].starts_with("keys.signing:") && found[0].contains("outside the data folder"), "{found:?}");
+    }
+    let demo = problems("profile = 'production'\nkeys.signing = '/etc/cw/s.json'\nkeys.issuer = 'child-welfare-demo'");
+    assert!(demo[0].starts_with("keys.issuer:"), "{demo:?}");
+    assert_eq!(load("profile = 'demo'").unwrap().own_issuer.as_deref(), Some("child-welfare-demo"));
+}
+
+#[test]
 fn a_rate_is_changed_in_part_and_an_unknown_one_is_told() {
     let rules = load("profile = 'demo'\n[rates.sign_in_account]\nlimit = 3\n[rates.identity_look_up]\nlock_seconds = 60").unwrap().rules;
     let (account, look_up) = (rules.of("sign-in-account"), rules.of("identity-look-up"));
@@ -106,4 +119,24 @@ fn production_keeps_its_key_out_of_the_data_folder() {
     }
     assert!(with("keys.sealing = '/etc/cw/sealing.key'").is_ok());
     assert!(load("profile = 'demo'\ndata = '/var/lib/cw'").unwrap().key_apart().is_ok());
+}
+
+#[test]
+fn production_is_not_served_in_the_clear_to_other_machines() {
+    let open = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nlisten = '0.0.0.0:8080'\n[[issuers]]\nissuer = 'https://id.example.org'\n";
+    let told = problems(open);
+    assert!(told[0].starts_with("listen:") && told[0].contains("tls.certificate") && told[0].contains("trusted_proxies"), "{told:?}");
+    assert!(load(&format!("trusted_proxies = ['10.0.0.0/8']\n{open}")).is_ok());
+    assert!(load(&format!("tls.certificate = 'a.pem'\ntls.key = 'b.pem'\n{open}")).is_ok());
+    assert!(load(&open.replace("0.0.0.0", "127.0.0.1")).is_ok());
+    assert!(load(&open.replace("production", "demo")).is_ok());
+}
+
+#[test]
+fn tls_proxies_and_budgets_are_checked() {
+    let found = problems("profile = 'demo'\ntls.key = 'a.pem'\ntrusted_proxies = ['10.0.0.0/99']\nforwarded_header = 'x'\nbudget.cost = 7");
+    for (key, part) in [("tls.certificate", "missing"), ("trusted_proxies", "10.0.0.0/99"), ("forwarded_header", "x-forwarded or forwarded"), ("budget.cost", "from 50000")] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }
