@@ -4,7 +4,8 @@ use crate::access::{Actor, Language, Lens};
 use crate::app::Domain;
 use crate::error::Error;
 use crate::store::Change;
-use entity::codes::AccountState;
+use chrono::TimeDelta;
+use entity::codes::{AccountState, GrantState};
 use entity::tables::{access_grant, account};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 const ROLE: &str = "system-administrator";
+/// As every grant, that of the first administrator has an end.
+const GRANTED_FOR: TimeDelta = TimeDelta::days(365);
 const PURPOSE: &str = "administration";
 
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +66,13 @@ impl Domain {
             category: Set(None),
             purpose: Set(PURPOSE.to_owned()),
             valid_from: Set(now),
-            valid_to: Set(None),
+            valid_to: Set(now + GRANTED_FOR),
+            state: Set(GrantState::InForce),
             created_at: Set(now),
             created_by: Set(id),
             updated_at: Set(now),
             updated_by: Set(id),
+            ..Default::default()
         })
         .await?;
         tx.changed(Change { table: &account::TABLE, id, child: None, version: 1 });

@@ -15,7 +15,7 @@ pub struct Entry {
     pub account: Option<Uuid>,
     pub username: String,
     pub action: String,
-    /// `DISCLOSED`, `CHANGED`, `DENIED` or `REFUSED`.
+    /// `DISCLOSED`, `BREAK_GLASS` (disclosed on access taken in an emergency), `CHANGED`, `DENIED` or `REFUSED`.
     pub outcome: &'static str,
     pub purpose: String,
     pub legal_basis: String,

@@ -10,6 +10,9 @@ pub enum Error {
     /// The request is wrong in itself; `argument` says where, `message` what would be right.
     #[error("{message}")]
     BadInput { code: &'static str, argument: String, message: Cow<'static, str> },
+    /// Done too often; nothing was changed.
+    #[error("too often: try again in {seconds} seconds")]
+    RateLimited { seconds: i64 },
     /// The database did not answer or is full; nothing was changed.
     #[error("the database cannot serve this request now")]
     Unavailable(#[source] sea_orm::DbErr),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod administrators;
+pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
 pub mod casework;
@@ -11,10 +12,13 @@ pub mod demo;
 pub mod divisions;
 pub mod error;
 pub mod exchange;
+pub mod grants;
 pub mod lists;
+pub mod named;
 pub mod names;
 pub mod problems;
 pub mod programmes;
+pub mod rates;
 pub mod read;
 pub mod registry;
 pub mod sealing;

@@ -37,6 +37,16 @@ entity::coded! {
         NoRate = "NO_RATE", "该地区该项目没有生效的标准", "no rate of this programme is in force here";
         AlreadyEnrolled = "ALREADY_ENROLLED", "已在享受该项目", "already enrolled in this programme";
         BadMonth = "BAD_MONTH", "月份应为当月第一天", "a month is given by its first day";
+        SamePerson = "SAME_PERSON", "须由另一人办理", "another person has to do this";
+        SeparationOfDuties = "SEPARATION_OF_DUTIES", "与该账号已有的角色不相容", "this role does not go together with a role the account holds";
+        UnknownRole = "UNKNOWN_ROLE", "没有这个角色", "there is no such role";
+        PurposeNotOfRole = "PURPOSE_NOT_OF_ROLE", "该角色没有这个用途", "this purpose is none of the role's, or none of yours";
+        OrganisationRequired = "ORGANISATION_REQUIRED", "该角色须指明机构", "this role is bound to an organisation: name it";
+        PeriodTooLong = "PERIOD_TOO_LONG", "期限过长", "the time is too long";
+        DateInPast = "DATE_IN_PAST", "日期已过", "the time lies in the past";
+        ReasonTooShort = "REASON_TOO_SHORT", "理由过短，最少字数", "say more: characters at least";
+        OutOfReach = "OUT_OF_REACH", "有一部分不在您的权限范围内，请由上级办理", "part of it is beyond your reach: a higher office has to do this";
+        ClassNotAllowed = "CLASS_NOT_ALLOWED", "超出可给予的数据类别", "more classes of data than can be given";
         BadValue = "BAD_VALUE", "取值不正确", "the value is not possible";
         UploadNotFound = "UPLOAD_NOT_FOUND", "没有找到上传的文件", "the uploaded file was not found";
         FileUnreadable = "FILE_UNREADABLE", "文件无法读取", "the file cannot be read";

@@ -1,10 +1,11 @@
 //! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
 
-use crate::access::{Actor, Grant, Language, Lens};
+use crate::access::{Actor, Grant, Language, Lens, NamedAccess, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::codes::{AccountState, Category, DivisionChangeKind};
+use entity::codes::{AccessKind, AccessState, AccountState, Category, DivisionChangeKind, GrantState};
 use entity::{CodedEnum, DivisionCode};
 use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
 use std::collections::{BTreeSet, HashMap};
@@ -47,12 +48,13 @@ struct Account {
     division: i64,
     organisation: Option<Uuid>,
     grants: Arc<Vec<Grant>>,
+    named: Vec<NamedAccess>,
 }
 
 impl Accounts {
     fn get(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<Account>> {
         let map = self.0.lock().ok()?;
-        map.get(&id).filter(|(at, _)| now - at < REMEMBERED).map(|(_, account)| account.clone())
+        map.get(&id).filter(|(at, _)| check!("account.remembered", now - at < REMEMBERED)).map(|(_, account)| account.clone())
     }
     fn put(&self, account: Arc<Account>, now: DateTime<Utc>) {
         if let Ok(mut map) = self.0.lock() {
@@ -97,11 +99,13 @@ impl Domain {
     fn actor(&self, account: &Account, asking: Asking) -> std::result::Result<Actor, SignInError> {
         let granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
         let purpose = match &asking.purpose {
-            Some(purpose) if granted.contains(purpose.as_str()) => purpose.clone(),
+            Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose.clone(),
             Some(_) => return Err(SignInError::Purpose { granted: granted.into_iter().map(str::to_owned).collect() }),
             None => account.grants.first().map(|g| g.purpose.clone()).unwrap_or_default(),
         };
-        let lens = Lens::new(&self.policy, account.id, &account.grants, &purpose);
+        let now = self.clock.now();
+        let named: Vec<NamedAccess> = account.named.iter().filter(|access| check!("named.expiry", now < access.valid_to)).cloned().collect();
+        let lens = Lens::new(&self.policy, account.id, &account.grants, &purpose).with_named(account.id, &named, &purpose);
         Ok(Actor {
             account: account.id,
             username: account.username.clone(),
@@ -128,8 +132,9 @@ impl Domain {
         let g = |name: &'static str| Expr::col((Alias::new("g"), Alias::new(name)));
         let in_force = Condition::all()
             .add(g("account_id").equals((Alias::new("a"), Alias::new("id"))))
-            .add(g("valid_from").lte(now))
-            .add(Condition::any().add(g("valid_to").is_null()).add(g("valid_to").gt(now)));
+            .add(g("valid_from").lte(if mutant::off("grant.from") { DateTime::<Utc>::MAX_UTC } else { now }))
+            .add(g("valid_to").gt(if mutant::off("grant.to") { DateTime::<Utc>::MIN_UTC } else { now }))
+            .add(if mutant::off("grant.state") { Expr::val(1).eq(1) } else { g("state").eq(GrantState::InForce.name()) });
         select
             .from_as(Alias::new("account"), Alias::new("a"))
             .join_as(sea_orm::JoinType::LeftJoin, Alias::new("access_grant"), Alias::new("g"), in_force)
@@ -137,7 +142,7 @@ impl Domain {
             .order_by((Alias::new("g"), Alias::new("id")), sea_orm::Order::Asc);
         let rows = self.db.all(&select).await?;
         let Some(first) = rows.first() else { return Ok(None) };
-        if first.try_get_by_index::<String>(4)? != AccountState::Active.name() {
+        if !check!("account.active", first.try_get_by_index::<String>(4)? == AccountState::Active.name()) {
             return Ok(None);
         }
         let mut grants = Vec::new();
@@ -161,7 +166,33 @@ impl Domain {
             division: first.try_get_by_index(2)?,
             organisation: first.try_get_by_index(3)?,
             grants: Arc::new(grants),
+            named: self.named_accesses(id, now).await?,
         }))
+    }
+
+    /// Children to whom the account has access by name.
+    async fn named_accesses(&self, account: Uuid, now: DateTime<Utc>) -> Result<Vec<NamedAccess>> {
+        let select = Query::select()
+            .columns(["id", "child_id", "purpose", "classes", "kind", "valid_to"])
+            .from("child_access")
+            .and_where(Expr::col("account_id").eq(account))
+            .and_where(Expr::col("state").eq(AccessState::InForce.name()))
+            .and_where(Expr::col("valid_from").lte(now))
+            .and_where(Expr::col("valid_to").gt(now))
+            .to_owned();
+        let mut named = Vec::new();
+        for row in self.db.all(&select).await? {
+            let classes: String = row.try_get_by_index(3)?;
+            named.push(NamedAccess {
+                id: row.try_get_by_index(0)?,
+                child: row.try_get_by_index(1)?,
+                purpose: row.try_get_by_index(2)?,
+                classes: classes.split(',').filter_map(entity::DataClass::parse).collect(),
+                break_glass: row.try_get_by_index::<String>(4)? == AccessKind::BreakGlass.name(),
+                valid_to: row.try_get_by_index(5)?,
+            });
+        }
+        Ok(named)
     }
 
     /// The codes a division stands for: its subtree, what was renamed, recoded or merged into it, and, where it ended
@@ -239,11 +270,13 @@ mod tests {
             category: Set(None),
             purpose: Set("casework".into()),
             valid_from: Set(now),
-            valid_to: Set(None),
+            valid_to: Set(now + TimeDelta::days(365)),
+            state: Set(GrantState::InForce),
             created_at: Set(now),
             created_by: Set(by),
             updated_at: Set(now),
             updated_by: Set(by),
+            ..Default::default()
         })
         .await
         .expect("inserted");

@@ -1,7 +1,7 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccessKind, AccessState, AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
+    AccessKind, AccessState, AccountState, AlertKind, AlertOutcome, AlertState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
     EnrolmentState, EthnicGroup, FactKind, FileState, GrantState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
     ImportRowState, ImportState, InterventionKind, InterventionState, LookupStatus, OrganisationKind, RelationKind, ReviewOutcome, RiskLevel,
     Schooling, SealedKind, Sex, VisitFinding, VisitKind,
@@ -111,6 +111,18 @@ crate::table! {
         ended_by: Option<Uuid> => Account,
         ended_at: Option<Time> => Account,
         end_reason: Option<Sealed> => Account,
+    }
+    /// A caseload that moved from one account to another, and why.
+    hand_over "hand_over" HandOver: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        from_account: Uuid => Account,
+        to_account: Uuid => Account,
+        children: i64 => Account,
+        ended_grants: bool => Account,
+        reason: Sealed => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
     }
     /// Access of one account to one child, beside what its grants give.
     child_access "child_access" ChildAccess: Access {
@@ -449,6 +461,29 @@ crate::table! {
         classes: String => Audit,
         objects: String => Audit,
     }
+    /// What somebody has to look into. `detail` holds counts and codes, never personal data.
+    alert "alert" Alert: Alert {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        kind: AlertKind => Alert,
+        state: AlertState => Alert,
+        division: i64 => Alert,
+        subject_id: Option<Uuid> => Alert,
+        child_id: Option<Uuid> => Alert,
+        detail: String => Alert,
+        request_id: String => Alert,
+        once: Option<String> => Alert,
+        raised_at: Time => Alert,
+        settled_at: Option<Time> => Alert,
+        settled_by: Option<Uuid> => Alert,
+        outcome: Option<AlertOutcome> => Alert,
+        note: Option<Sealed> => Alert,
+        created_at: Time => Alert,
+        created_by: Uuid => Alert,
+        updated_at: Time => Alert,
+        updated_by: Uuid => Alert,
+    }
     /// The children an audit record names.
     audit_child "audit_child" AuditChild: Internal {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -497,6 +532,90 @@ crate::table! {
         object_id: Uuid => Account,
         child_id: Option<Uuid> => Account,
         created_at: Time => Account,
+    }
+    /// The keys that seal, search and chain, wrapped by a key from outside the database.
+    data_key "data_key" DataKey: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: i64 => Sealed,
+        purpose: String => Sealed,
+        algorithm: String => Sealed,
+        state: String => Sealed,
+        wrapping_key: String => Sealed,
+        wrapped: Vec<u8> => Sealed,
+        created_at: Time => Sealed,
+        changed_at: Time => Sealed,
+    }
+    /// How often something was done for a subject in the window that is open; times are milliseconds since 1970.
+    rate_window "rate_window" RateWindow: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        kind: String => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        subject: Vec<u8> => Account,
+        ends: i64 => Account,
+        spent: i64 => Account,
+    }
+    /// What an account signs in with; the id is the account's.
+    credential "credential" Credential: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        version: i64 => Account,
+        password: Option<Sealed> => Sealed,
+        password_changed_at: Option<Time> => Account,
+        totp_secret: Option<Sealed> => Sealed,
+        totp_confirmed_at: Option<Time> => Account,
+        totp_step: i64 => Account,
+    }
+    /// A code that stands in for the second factor once.
+    recovery_code "recovery_code" RecoveryCode: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        hash: Vec<u8> => Sealed,
+        created_at: Time => Account,
+        used_at: Option<Time> => Account,
+    }
+    /// Something short-lived that is good once: a challenge, an activation, a step of an external sign-in.
+    ticket "ticket" Ticket: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        kind: String => Account,
+        hash: Vec<u8> => Sealed,
+        account_id: Option<Uuid> => Account,
+        content: Option<Sealed> => Sealed,
+        expires_at: Time => Account,
+    }
+    /// One sign-in, until it ends.
+    session "session" Session: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        client: String => Account,
+        methods: String => Account,
+        strong: bool => Account,
+        created_at: Time => Account,
+        used_at: Time => Account,
+        ends_at: Time => Account,
+        revoked_at: Option<Time> => Account,
+        revoked_because: Option<String> => Account,
+    }
+    /// A refresh token of a session, by its fingerprint.
+    refresh_token "refresh_token" RefreshToken: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        session_id: Uuid => Account,
+        hash: Vec<u8> => Sealed,
+        created_at: Time => Account,
+        spent_at: Option<Time> => Account,
+    }
+    /// Who an account is at an external provider.
+    account_identity "account_identity" AccountIdentity: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        issuer: String => Account,
+        subject: String => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
     }
     /// What this database is: owner mark, key checks, progress of loading.
     meta "meta" Meta: Internal {

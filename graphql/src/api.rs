@@ -190,6 +190,7 @@ impl Schema {
         let outcome = match disclosed.objects.is_empty() {
             true if disclosed.refused => "REFUSED",
             true if !disclosed.denied.is_empty() => "DENIED",
+            _ if disclosed.break_glass => "BREAK_GLASS",
             _ => "DISCLOSED",
         };
         let mut classes: Vec<String> = disclosed.classes.iter().map(|c| (*c).to_owned()).collect();

@@ -34,6 +34,8 @@ pub struct Disclosed {
     pub protected: bool,
     /// A mutation changed nothing, and said why.
     pub refused: bool,
+    /// Something was seen only because the glass was broken.
+    pub break_glass: bool,
 }
 
 /// What one operation disclosed and denied.
@@ -62,6 +64,13 @@ impl Trail {
     pub fn protected(&self) {
         self.with(|d| d.protected = true);
     }
+    /// Classes that were looked at, whatever was found.
+    pub fn looked(&self, classes: &[DataClass]) {
+        self.with(|d| {
+            d.protected = true;
+            d.classes.extend(classes.iter().map(|class| class.name()));
+        });
+    }
     pub fn page(&self, want: &Want, page: &Page) {
         self.with(|d| {
             d.protected |= want.table.family != Family::Reference;
@@ -79,6 +88,7 @@ impl Trail {
 }
 
 fn note_page(d: &mut Disclosed, want: &Want, page: &Page) {
+    d.classes.extend(page.looked.iter().filter(|class| **class != DataClass::Public).map(|class| class.name()));
     for (_, record) in &page.rows {
         note(d, want, record);
     }
@@ -89,6 +99,11 @@ fn note(d: &mut Disclosed, want: &Want, record: &Record) {
         && let Some(id) = record.id()
     {
         let mut shown = false;
+        // The access that lets one through here stands beside what it let through.
+        if let Some(named) = record.access.named {
+            d.objects.insert(("ChildAccess", named.access));
+            d.break_glass |= named.break_glass;
+        }
         for at in &want.columns {
             let class = want.table.columns[*at].class;
             if class != DataClass::Public && record.access.decisions.of(class) != Decision::Deny {
@@ -97,14 +112,23 @@ fn note(d: &mut Disclosed, want: &Want, record: &Record) {
             }
         }
         if shown || want.columns.is_empty() {
-            d.objects.insert((record.table.type_name, id));
+            // That there are sealed records is not told here either: who looked at them stands on record with the child.
+            if record.table.name != "sealed_record" {
+                d.objects.insert((record.table.type_name, id));
+            }
             d.children.extend(record.child);
         }
     }
     for link in &want.links {
         match record.related.get(&link.key) {
             Some(Related::One(Some(one))) => note(d, &link.want, one),
-            Some(Related::Many(page)) => note_page(d, &link.want, page),
+            Some(Related::Many(page)) => {
+                if link.link.class == DataClass::Sealed {
+                    d.classes.insert(DataClass::Sealed.name());
+                    d.children.extend(record.child);
+                }
+                note_page(d, &link.want, page);
+            }
             _ => {}
         }
     }

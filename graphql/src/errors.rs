@@ -38,6 +38,11 @@ pub fn report(ctx: &Context<'_>, error: &Error) {
             let text = if zh { bad_input(code).map_or_else(|| message.to_string(), str::to_owned) } else { message.to_string() };
             at_path(ctx, code, text, &[("argument", argument.clone())])
         }
+        Error::RateLimited { seconds } => {
+            trail(ctx).denied("rate");
+            let text = if zh { format!("操作过于频繁，请在{seconds}秒后重试") } else { error.to_string() };
+            at_path(ctx, "RATE_LIMITED", text, &[("retryAfter", seconds.to_string())])
+        }
         Error::Unavailable(source) => {
             tracing::error!(error = %source, request_id = %request_id(ctx), "the database did not serve a request");
             at_path(ctx, "UNAVAILABLE", pick("数据库暂时无法服务，未做任何更改，请稍后重试", "the database cannot serve this now; nothing was changed, try again later"), &[])

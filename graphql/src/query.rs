@@ -9,17 +9,20 @@ use crate::selection::{MOST, Walk};
 use crate::types::codes::{CodeList, CodeValue};
 use crate::types::viewer::{AccessDecision, FieldAccess, GrantSummary, PurposeOption, Viewer};
 use crate::types::{
-    AccountConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
+    AccountConnection, ChildAccessConnection, GrantConnection, AlertConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
     OrganisationConnection, ProgrammeConnection, VisitConnection,
 };
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
 use domain::access::{Decision, Decisions};
+use domain::alerts::AlertFilter;
+use domain::grants::GrantFilter;
+use domain::named::AccessFilter;
 use domain::lists::{AuditFilter, InterventionFilter, VisitFilter};
 use domain::read::{Page, PageArgs, Want};
 use domain::registry::{ChildFilter, ChildOrder};
 use domain::store::Cell;
 use domain::{Error, Result};
-use entity::codes::{Category, FileState, InterventionKind, InterventionState, OrganisationKind, RiskLevel, Schooling, Sex, VisitFinding};
+use entity::codes::{AccessKind, AccessState, GrantState, AlertKind, AlertState, Category, FileState, InterventionKind, InterventionState, OrganisationKind, RiskLevel, Schooling, Sex, VisitFinding};
 use entity::{DivisionCode, Family};
 use std::sync::Arc;
 
@@ -123,6 +126,50 @@ pub struct AuditFilterInput {
     pub until: Option<DateTime>,
 }
 
+/// Which alerts to list.
+#[derive(InputObject, Default)]
+pub struct AlertFilterInput {
+    /// One of these kinds.
+    pub kinds: Option<Vec<Code<AlertKind>>>,
+    /// One of these states.
+    pub states: Option<Vec<Code<AlertState>>>,
+    /// About this account.
+    pub subject_id: Option<ID>,
+    /// Raised at this time or later.
+    pub since: Option<DateTime>,
+    /// Raised before this time.
+    pub until: Option<DateTime>,
+}
+
+/// Which grants to list.
+#[derive(InputObject, Default)]
+pub struct GrantFilterInput {
+    /// In one of these states.
+    pub states: Option<Vec<Code<GrantState>>>,
+    /// Of this account.
+    pub account_id: Option<ID>,
+    /// Of this role.
+    pub role: Option<String>,
+    /// On a division in the subtree of this code.
+    pub division: Option<String>,
+    /// That end before this time.
+    pub ends_before: Option<DateTime>,
+}
+
+/// Which accesses to single children to list.
+#[derive(InputObject, Default)]
+pub struct ChildAccessFilterInput {
+    /// Of one of these kinds.
+    pub kinds: Option<Vec<Code<AccessKind>>>,
+    /// In one of these states.
+    pub states: Option<Vec<Code<AccessState>>>,
+    /// Of this account.
+    pub account_id: Option<ID>,
+    /// Emergencies that nobody has reviewed.
+    #[graphql(default = false)]
+    pub unreviewed: bool,
+}
+
 /// One cell of the statistics: children of a category at a level of risk.
 #[derive(SimpleObject)]
 pub struct StatisticsCell {
@@ -174,6 +221,12 @@ fn paging<T: Object>(ctx: &Context<'_>, first: Option<i32>, after: Option<String
 fn noted(ctx: &Context<'_>, want: &Want, page: Page) -> Arc<Page> {
     trail(ctx).page(want, &page);
     Arc::new(page)
+}
+
+async fn accesses(ctx: &Context<'_>, filter: AccessFilter, page: PageArgs) -> Result<Arc<Page>> {
+    let (want, page) = Walk::of(ctx).connection(crate::types::ChildAccess::TYPE, page)?;
+    let page = domain(ctx).child_accesses(actor(ctx), &want, &filter, page).await?;
+    Ok(noted(ctx, &want, page))
 }
 
 /// Reads one object as this viewer, with what the selection asks for.
@@ -404,6 +457,73 @@ impl Query {
         soft(ctx, run.await).map(AccountConnection)
     }
 
+    /// Grants of accounts in your reach, newest first.
+    #[allow(clippy::too_many_arguments)]
+    async fn grants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which grants.")] filter: Option<GrantFilterInput>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<GrantConnection> {
+        let run = async {
+            let (want, page) = paging::<crate::types::Grant>(ctx, first, after, last, before)?;
+            let filter = filter.unwrap_or_default();
+            let filter = GrantFilter {
+                states: codes(filter.states),
+                account: filter.account_id.map(|id| ids::expect(&id, "Account", "filter.accountId")).transpose()?,
+                role: filter.role,
+                division: division(filter.division.as_deref(), "filter.division")?,
+                ends_before: filter.ends_before.map(|t| t.0),
+            };
+            let page = domain(ctx).grants(actor(ctx), &want, &filter, page).await?;
+            Ok(noted(ctx, &want, page))
+        };
+        soft(ctx, run.await).map(GrantConnection)
+    }
+
+    /// Accesses to single children: your own, and those to files that an office in your reach holds; newest first.
+    #[allow(clippy::too_many_arguments)]
+    async fn child_accesses(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which accesses.")] filter: Option<ChildAccessFilterInput>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<ChildAccessConnection> {
+        let run = async {
+            let filter = filter.unwrap_or_default();
+            let filter = AccessFilter {
+                kinds: codes(filter.kinds),
+                states: codes(filter.states),
+                account: filter.account_id.map(|id| ids::expect(&id, "Account", "filter.accountId")).transpose()?,
+                unreviewed: filter.unreviewed,
+            };
+            accesses(ctx, filter, PageArgs::new(first.map(i64::from), after, last.map(i64::from), before, MOST)?).await
+        };
+        soft(ctx, run.await).map(ChildAccessConnection)
+    }
+
+    /// Requests for access that wait for a decision, newest first.
+    async fn access_requests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<ChildAccessConnection> {
+        let run = async {
+            let filter = AccessFilter { states: Some(vec![AccessState::Requested, AccessState::AwaitingSecond]), ..AccessFilter::default() };
+            accesses(ctx, filter, PageArgs::new(first.map(i64::from), after, last.map(i64::from), before, MOST)?).await
+        };
+        soft(ctx, run.await).map(ChildAccessConnection)
+    }
+
     /// Imports in your reach, newest first.
     async fn import_batches(
         &self,
@@ -445,6 +565,33 @@ impl Query {
             Ok(noted(ctx, &want, page))
         };
         soft(ctx, run.await).map(AuditRecordConnection)
+    }
+
+    /// Alerts in your reach, newest first; never one about yourself.
+    #[allow(clippy::too_many_arguments)]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts.")] filter: Option<AlertFilterInput>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<AlertConnection> {
+        let run = async {
+            let (want, page) = paging::<crate::types::Alert>(ctx, first, after, last, before)?;
+            let filter = filter.unwrap_or_default();
+            let filter = AlertFilter {
+                kinds: codes(filter.kinds),
+                states: codes(filter.states),
+                subject: filter.subject_id.map(|id| ids::expect(&id, "Account", "filter.subjectId")).transpose()?,
+                since: filter.since.map(|d| d.0),
+                until: filter.until.map(|d| d.0),
+            };
+            let page = domain(ctx).alerts(actor(ctx), &want, &filter, page).await?;
+            Ok(noted(ctx, &want, page))
+        };
+        soft(ctx, run.await).map(AlertConnection)
     }
 
     /// Open files whose household lies in a division, counted by category and risk.

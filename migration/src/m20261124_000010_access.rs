@@ -39,6 +39,18 @@ impl MigrationTrait for Migration {
             m.get_connection().execute_unprepared("ALTER TABLE access_grant ALTER COLUMN valid_to SET NOT NULL").await?;
         }
         index(m, "access_grant", &["state", "created_at", "id"]).await?;
+        let hand_over = Table::create()
+            .table("hand_over")
+            .col(key())
+            .col(uuid("from_account"))
+            .col(uuid("to_account"))
+            .col(big_integer("children"))
+            .col(boolean("ended_grants"))
+            .col(binary("reason"))
+            .col(timestamp_with_time_zone("created_at"))
+            .col(uuid("created_by"))
+            .to_owned();
+        m.create_table(hand_over).await?;
         let mut access = Table::create()
             .table("child_access")
             .col(key())
@@ -108,7 +120,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(m, &["sealed_record", "identity_lookup", "child_access"]).await?;
+        drop_tables(m, &["sealed_record", "identity_lookup", "child_access", "hand_over"]).await?;
         m.drop_index(Index::drop().name("access_grant_state_created_at_id").table("access_grant").to_owned()).await?;
         for column in added() {
             m.alter_table(Table::alter().table("access_grant").drop_column(column.get_column_name()).to_owned()).await?;

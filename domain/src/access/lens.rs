@@ -2,11 +2,32 @@
 
 use super::actor::Grant;
 use super::policy::{Basis, Decision, Decisions, Policy};
+use crate::check;
 use entity::DataClass;
+use chrono::{DateTime, Utc};
 use entity::codes::Category;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Access to one child that was asked for and given, or taken in an emergency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedAccess {
+    pub id: Uuid,
+    pub child: Uuid,
+    pub purpose: String,
+    pub classes: BTreeSet<DataClass>,
+    pub break_glass: bool,
+    pub valid_to: DateTime<Utc>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedChild {
+    pub child: Uuid,
+    /// The access it rests on.
+    pub access: Uuid,
+    pub break_glass: bool,
+}
 
 #[derive(Debug)]
 pub struct View {
@@ -16,6 +37,8 @@ pub struct View {
     pub organisation: Option<Uuid>,
     pub category: Option<Category>,
     pub account: Uuid,
+    /// The child named, where access was given to it alone.
+    pub child: Option<NamedChild>,
     pub decisions: Decisions,
     pub write: BTreeSet<DataClass>,
     pub actions: Arc<BTreeSet<String>>,
@@ -35,21 +58,33 @@ pub struct RowAccess {
     pub decisions: Decisions,
     pub write: BTreeSet<DataClass>,
     pub actions: BTreeSet<String>,
+    /// The access to a named child that lets one through here, for the record.
+    pub named: Option<NamedChild>,
 }
 
 impl RowAccess {
     pub fn public() -> RowAccess {
-        RowAccess { decisions: Decisions::PUBLIC, write: BTreeSet::new(), actions: BTreeSet::new() }
+        RowAccess { decisions: Decisions::PUBLIC, write: BTreeSet::new(), actions: BTreeSet::new(), named: None }
     }
     pub fn join(&mut self, view: &View) {
         self.decisions.join(&view.decisions);
         self.write.extend(view.write.iter().copied());
         self.actions.extend(view.actions.iter().cloned());
+        self.join_named(view.child);
+    }
+    /// An emergency is never hidden behind an access that was given.
+    fn join_named(&mut self, other: Option<NamedChild>) {
+        if let Some(other) = other
+            && self.named.is_none_or(|mine| other.break_glass && !mine.break_glass)
+        {
+            self.named = Some(other);
+        }
     }
     pub fn join_row(&mut self, other: &RowAccess) {
         self.decisions.join(&other.decisions);
         self.write.extend(other.write.iter().copied());
         self.actions.extend(other.actions.iter().cloned());
+        self.join_named(other.named);
     }
 }
 
@@ -63,6 +98,8 @@ pub struct ChildKeys {
     pub institution: Option<Uuid>,
     pub director: Option<Uuid>,
     pub category: Option<Category>,
+    /// Set only where an access names the child, so that all others with the same values are decided once.
+    pub named: Option<Uuid>,
 }
 
 impl View {
@@ -70,17 +107,36 @@ impl View {
         self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&code))
     }
 
+    pub fn reaches_alert(&self, division: Option<i64>, subject: Option<Uuid>) -> bool {
+        let road = self.rows.contains(&Basis::Audit) || (self.rows.contains(&Basis::Alerts) && division.is_some_and(|code| self.in_ranges(code)));
+        road && subject != Some(self.account)
+    }
+
+    pub fn reaches_access(&self, division: Option<i64>, account: Option<Uuid>) -> bool {
+        (self.rows.contains(&Basis::Accesses) && check!("row.accesses", division.is_some_and(|code| self.in_ranges(code))))
+            || (self.rows.contains(&Basis::OwnAccesses) && check!("row.own-accesses", account == Some(self.account)))
+    }
+
+    pub fn reaches_account(&self, division: Option<i64>, id: Option<Uuid>) -> bool {
+        (self.rows.contains(&Basis::Accounts) && check!("row.accounts", division.is_some_and(|code| self.in_ranges(code))))
+            || (self.rows.contains(&Basis::OwnAccount) && check!("row.own-account", id == Some(self.account)))
+    }
+
     pub fn reaches(&self, child: &ChildKeys) -> bool {
-        if self.category.is_some() && self.category != child.category {
+        if !check!("reach.category", self.category.is_none() || self.category == child.category) {
             return false;
         }
         self.rows.iter().any(|basis| match basis {
-            Basis::Household => child.household.is_some_and(|code| self.in_ranges(code)),
-            Basis::Residence => child.residence.is_some_and(|code| self.in_ranges(code)),
-            Basis::Accepting => self.in_ranges(child.accepting),
-            Basis::Organisation => self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation),
-            Basis::Caseload => child.director == Some(self.account),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => false,
+            Basis::Household => check!("reach.household", child.household.is_some_and(|code| self.in_ranges(code))),
+            Basis::Residence => check!("reach.residence", child.residence.is_some_and(|code| self.in_ranges(code))),
+            Basis::Accepting => check!("reach.accepting", self.in_ranges(child.accepting)),
+            Basis::Organisation => check!(
+                "reach.organisation",
+                self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation)
+            ),
+            Basis::Caseload => check!("reach.caseload", child.director == Some(self.account)),
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts | Basis::Accesses | Basis::OwnAccesses => false,
+            Basis::Named => check!("reach.named", self.child.is_some_and(|named| child.named == Some(named.child))),
         })
     }
 }
@@ -89,15 +145,15 @@ impl Lens {
     /// Compiles grants for one purpose; a grant given for another purpose counts for nothing.
     pub fn new(policy: &Policy, account: Uuid, grants: &[Grant], purpose: &str) -> Lens {
         let mut lens = Lens::default();
-        for grant in grants.iter().filter(|g| g.purpose == purpose) {
+        for grant in grants.iter().filter(|g| check!("grant.purpose", g.purpose == purpose)) {
             let Some(role) = policy.role(&grant.role) else { continue };
             let actions = Arc::new(role.actions.clone());
             lens.actions.extend(role.actions.iter().cloned());
             // A grant for one category does not open the numbers of all.
-            if role.actions.contains("readStatistics") && grant.category.is_none() {
+            if check!("statistics.action", role.actions.contains("readStatistics")) && check!("statistics.category", grant.category.is_none()) {
                 lens.statistics.extend(grant.ranges.iter().map(|range| (*range, role.suppress_below)));
             }
-            for see in role.see.iter().filter(|s| s.purposes.contains(purpose)) {
+            for see in role.see.iter().filter(|s| check!("policy.purpose", s.purposes.contains(purpose))) {
                 lens.views.push(View {
                     role: role.name.clone(),
                     rows: see.rows.clone(),
@@ -105,6 +161,7 @@ impl Lens {
                     organisation: grant.organisation,
                     category: grant.category,
                     account,
+                    child: None,
                     decisions: see.decisions,
                     write: see.write.clone(),
                     actions: actions.clone(),
@@ -114,13 +171,52 @@ impl Lens {
         lens
     }
 
-    /// What this viewer may do with a child; None: for this viewer it does not exist.
-    pub fn child(&self, keys: &ChildKeys) -> Option<RowAccess> {
+    /// Adds the children to whom this account was given access by name. Such a view shows and changes nothing.
+    pub fn with_named(mut self, account: Uuid, named: &[NamedAccess], purpose: &str) -> Lens {
+        let nothing = Arc::new(BTreeSet::new());
+        for access in named.iter().filter(|access| check!("named.purpose", access.purpose == purpose)) {
+            self.views.push(View {
+                role: String::new(),
+                rows: BTreeSet::from([Basis::Named]),
+                ranges: Vec::new(),
+                organisation: None,
+                category: None,
+                account,
+                child: Some(NamedChild { child: access.child, access: access.id, break_glass: access.break_glass }),
+                decisions: Decisions::showing(access.classes.iter().copied()),
+                write: BTreeSet::new(),
+                actions: nothing.clone(),
+            });
+        }
+        self
+    }
+
+    /// The id, if an access names this child.
+    pub fn names(&self, child: Option<Uuid>) -> Option<Uuid> {
+        child.filter(|child| self.views.iter().any(|v| v.child.is_some_and(|named| named.child == *child)))
+    }
+
+    fn joined(&self, reaches: impl Fn(&View) -> bool) -> Option<RowAccess> {
         let mut access: Option<RowAccess> = None;
-        for view in self.views.iter().filter(|v| v.reaches(keys)) {
+        for view in self.views.iter().filter(|v| reaches(v)) {
             access.get_or_insert_with(RowAccess::public).join(view);
         }
         access
+    }
+
+    /// What this viewer may do with an account of a division; None: it is not there.
+    pub fn account(&self, division: i64, id: Uuid) -> Option<RowAccess> {
+        self.joined(|v| v.reaches_account(Some(division), Some(id)))
+    }
+
+    /// What this viewer may do with an access to a child.
+    pub fn access(&self, division: Option<i64>, account: Uuid) -> Option<RowAccess> {
+        self.joined(|v| v.reaches_access(division, Some(account)))
+    }
+
+    /// What this viewer may do with a child; None: for this viewer it does not exist.
+    pub fn child(&self, keys: &ChildKeys) -> Option<RowAccess> {
+        self.joined(|v| v.reaches(keys))
     }
 
     /// The best decision any view takes for a class: what `Deny` here names is never read.

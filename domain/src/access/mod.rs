@@ -3,9 +3,10 @@
 pub mod actor;
 pub mod lens;
 pub mod mask;
+pub mod mutant;
 pub mod policy;
 pub mod scope;
 
 pub use actor::{Actor, Grant, Language};
-pub use lens::{Lens, RowAccess, View};
+pub use lens::{Lens, NamedAccess, NamedChild, RowAccess, View};
 pub use policy::{Basis, Decision, Decisions, Policy};

@@ -26,6 +26,14 @@ impl Decisions {
     pub fn of(&self, class: DataClass) -> Decision {
         self.0[class as usize]
     }
+    /// What is public, and these in full.
+    pub fn showing(classes: impl IntoIterator<Item = DataClass>) -> Decisions {
+        let mut decisions = Decisions::PUBLIC;
+        for class in classes {
+            decisions.0[class as usize] = Decision::Show;
+        }
+        decisions
+    }
     pub fn join(&mut self, other: &Decisions) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine = (*mine).max(theirs);
@@ -47,6 +55,12 @@ pub enum Basis {
     Imports,
     OwnImports,
     Audit,
+    Alerts,
+    /// Accesses to single children for which an office of the grant's subtree holds the file.
+    Accesses,
+    OwnAccesses,
+    /// Children for whom the viewer was given access by name; no entry of the policy may use it.
+    Named,
 }
 
 #[derive(Debug)]
@@ -65,6 +79,12 @@ pub struct Role {
     pub actions: BTreeSet<String>,
     /// Cells of statistics below this are withheld.
     pub suppress_below: u32,
+    /// Its holder can hold no other role, and no other role's holder can hold it.
+    pub exclusive: bool,
+    /// Roles it may propose, decide and revoke.
+    pub grants: BTreeSet<String>,
+    /// Classes it can take in an emergency.
+    pub emergency: BTreeSet<DataClass>,
     pub see: Vec<See>,
 }
 
@@ -85,7 +105,9 @@ pub struct Policy {
 pub const ACTIONS: &[&str] = &[
     "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
-    "reopenFile", "importSurvey", "readStatistics",
+    "reopenFile", "importSurvey", "readStatistics", "settleAlert", "proposeGrant", "approveGrant",
+    "rejectGrant", "revokeGrant", "handOver", "lookUpIdentity", "requestAccess", "decideAccessRequest", "breakGlass",
+    "reviewBreakGlass", "endAccess", "recordSealed",
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +129,12 @@ struct RoleText {
     actions: BTreeSet<String>,
     #[serde(default = "most_careful")]
     suppress_below: u32,
+    #[serde(default)]
+    exclusive: bool,
+    #[serde(default)]
+    grants: BTreeSet<String>,
+    #[serde(default)]
+    emergency: BTreeSet<String>,
     #[serde(default)]
     see: Vec<SeeText>,
 }
@@ -163,12 +191,28 @@ impl Policy {
                 for class in &show {
                     decisions.0[*class as usize] = Decision::Show;
                 }
+                if entry.rows.contains(&Basis::Named) {
+                    return Err(wrong("named children are given by a person, never by the policy".into()));
+                }
                 see.push(See { purposes: entry.purposes.clone(), rows: entry.rows.clone(), decisions, write });
             }
-            let RoleText { name, zh, en, actions, suppress_below, .. } = role;
-            roles.push(Role { name, zh, en, actions, suppress_below, see });
+            let mut emergency = BTreeSet::new();
+            for name in &role.emergency {
+                let class = DataClass::parse(name).filter(|class| *class != DataClass::Sealed);
+                emergency.insert(class.ok_or_else(|| wrong(format!("no class to be had in an emergency: {name}")))?);
+            }
+            let RoleText { name, zh, en, actions, suppress_below, exclusive, grants, .. } = role;
+            roles.push(Role { name, zh, en, actions, suppress_below, exclusive, grants, emergency, see });
+        }
+        if let Some((role, unknown)) = roles.iter().flat_map(|r| r.grants.iter().map(move |g| (r, g))).find(|(_, g)| !names.contains(*g)) {
+            return Err(PolicyError(format!("role {}: unknown role {unknown}", role.name)));
         }
         Ok(Policy { purposes: file.purposes, roles })
+    }
+
+    /// The purposes a role can be granted for.
+    pub fn purposes_of(&self, role: &Role) -> BTreeSet<String> {
+        role.see.iter().flat_map(|see| see.purposes.iter().cloned()).collect()
     }
 
     pub fn role(&self, name: &str) -> Option<&Role> {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::store::Change;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Table;
-use entity::codes::{AccountState, OrganisationKind};
+use entity::codes::{AccountState, GrantState, OrganisationKind};
 use entity::tables::{access_grant, account, organisation, programme, programme_rate};
 use migration::divisions::upper;
 use sea_orm::ActiveValue::Set;
@@ -105,11 +105,13 @@ fn grants(now: DateTime<Utc>) -> Vec<access_grant::ActiveModel> {
                 category: Set(None),
                 purpose: Set(grant.purpose.to_owned()),
                 valid_from: Set(now - TimeDelta::days(1)),
-                valid_to: Set(None),
+                valid_to: Set(now + TimeDelta::days(365)),
+            state: Set(GrantState::InForce),
                 created_at: Set(now),
                 created_by: Set(SYSTEM),
                 updated_at: Set(now),
                 updated_by: Set(SYSTEM),
+                ..Default::default()
             })
         })
         .collect()

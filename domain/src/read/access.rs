@@ -4,6 +4,7 @@ use super::load::Reader;
 use crate::access::lens::ChildKeys;
 use crate::access::scope::{CHILD_KEYS, Scope};
 use crate::access::{Basis, Lens, RowAccess};
+use crate::check;
 use crate::error::Result;
 use crate::store::{Cell, read_cell};
 use entity::{DataClass, Family, Kind, Table};
@@ -20,6 +21,8 @@ pub(super) enum Anchor {
     Account { alias: &'static str, column: Option<&'static str> },
     Import { alias: &'static str, column: Option<&'static str> },
     Audit,
+    Alert,
+    Access,
     /// Persons have no anchor of their own: they are seen through children.
     Person,
 }
@@ -34,6 +37,8 @@ pub(super) fn anchor(table: &Table) -> Anchor {
         Family::Account => Anchor::Account { alias: "c", column: Some("account_id") },
         Family::Import if table.name == "import_batch" => Anchor::Import { alias: "t", column: None },
         Family::Import => Anchor::Import { alias: "c", column: Some("batch_id") },
+        Family::Alert => Anchor::Alert,
+        Family::Access => Anchor::Access,
         Family::Audit | Family::Internal => Anchor::Audit,
     }
 }
@@ -49,7 +54,7 @@ impl Anchor {
     }
 
     fn keys(self) -> (&'static str, &'static [(&'static str, Kind)]) {
-        const CHILD: [(&str, Kind); 7] = [
+        const CHILD: [(&str, Kind); 8] = [
             (CHILD_KEYS[0], Kind::I64),
             (CHILD_KEYS[1], Kind::I64),
             (CHILD_KEYS[2], Kind::I64),
@@ -57,11 +62,14 @@ impl Anchor {
             (CHILD_KEYS[4], Kind::Uuid),
             (CHILD_KEYS[5], Kind::Uuid),
             (CHILD_KEYS[6], Kind::Text),
+            (CHILD_KEYS[7], Kind::Uuid),
         ];
         match self {
             Anchor::Child { alias, .. } => (alias, &CHILD),
             Anchor::Account { alias, .. } => (alias, &[("division", Kind::I64), ("id", Kind::Uuid)]),
             Anchor::Import { alias, .. } => (alias, &[("division", Kind::I64), ("account_id", Kind::Uuid)]),
+            Anchor::Alert => ("t", &[("division", Kind::I64), ("subject_id", Kind::Uuid)]),
+            Anchor::Access => ("t", &[("division", Kind::I64), ("account_id", Kind::Uuid)]),
             Anchor::Nothing | Anchor::Audit | Anchor::Person => ("t", &[]),
         }
     }
@@ -90,6 +98,8 @@ impl Anchor {
             Anchor::Account { alias, .. } => lens.accounts(alias),
             Anchor::Import { alias, .. } => lens.imports(alias),
             Anchor::Audit => lens.audit(),
+            Anchor::Alert => lens.alerts("t"),
+            Anchor::Access => lens.accesses("t"),
             Anchor::Person => Scope::nothing(),
         }
     }
@@ -104,7 +114,7 @@ impl Anchor {
 #[derive(Default)]
 pub(super) struct Decided(HashMap<ChildKeys, Option<Arc<RowAccess>>>);
 
-pub(super) fn child_keys(cells: &[Cell]) -> ChildKeys {
+pub(super) fn child_keys(lens: &Lens, cells: &[Cell]) -> ChildKeys {
     ChildKeys {
         household: cells[0].int(),
         residence: cells[1].int(),
@@ -113,6 +123,7 @@ pub(super) fn child_keys(cells: &[Cell]) -> ChildKeys {
         institution: cells[4].uuid(),
         director: cells[5].uuid(),
         category: ChildKeys::category_from(cells[6].text().map(str::to_owned)),
+        named: lens.names(cells[7].uuid()),
     }
 }
 
@@ -130,18 +141,17 @@ impl Reader<'_> {
         match anchor {
             Anchor::Nothing => Some(Arc::new(RowAccess::public())),
             Anchor::Child { .. } => {
-                let keys = child_keys(cells);
+                let keys = child_keys(lens, cells);
                 decided.0.entry(keys).or_insert_with(|| lens.child(&keys).map(Arc::new)).clone()
             }
-            Anchor::Account { .. } => by_view(&|v| {
-                (v.rows.contains(&Basis::Accounts) && cells[0].int().is_some_and(|code| v.in_ranges(code)))
-                    || (v.rows.contains(&Basis::OwnAccount) && cells[1].uuid() == Some(v.account))
-            }),
+            Anchor::Account { .. } => by_view(&|v| v.reaches_account(cells[0].int(), cells[1].uuid())),
             Anchor::Import { .. } => by_view(&|v| {
-                (v.rows.contains(&Basis::Imports) && cells[0].int().is_some_and(|code| v.in_ranges(code)))
-                    || (v.rows.contains(&Basis::OwnImports) && cells[1].uuid() == Some(v.account))
+                (v.rows.contains(&Basis::Imports) && check!("row.imports", cells[0].int().is_some_and(|code| v.in_ranges(code))))
+                    || (v.rows.contains(&Basis::OwnImports) && check!("row.own-imports", cells[1].uuid() == Some(v.account)))
             }),
-            Anchor::Audit => by_view(&|v| v.rows.contains(&Basis::Audit)),
+            Anchor::Audit => by_view(&|v| check!("row.audit", v.rows.contains(&Basis::Audit))),
+            Anchor::Access => by_view(&|v| v.reaches_access(cells[0].int(), cells[1].uuid())),
+            Anchor::Alert => by_view(&|v| v.reaches_alert(cells[0].int(), cells[1].uuid())),
             Anchor::Person => None,
         }
     }

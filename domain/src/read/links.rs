@@ -1,8 +1,9 @@
 //! The links between tables that a selection may follow.
 
 use entity::tables::{
-    access_grant, account, attachment, audit_record, benefit, child, classification, division, division_change, fact, guardianship,
-    import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, visit,
+    access_grant, account, alert, attachment, audit_record, benefit, child, child_access, classification, division, division_change, fact, guardianship,
+    identity_lookup,
+    import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, sealed_record, visit,
 };
 use entity::{DataClass, Family, Table};
 
@@ -57,6 +58,22 @@ links! {
     child.benefits -> benefit by many child_id desc start_month: Benefit;
     child.interventions -> intervention by many child_id desc opened_on: Casework;
     child.visits -> visit by many child_id desc visited_at: Casework;
+    child.sealed_records -> sealed_record by many child_id desc created_at: Sealed;
+    sealed_record.child -> child by one child_id: Public;
+    sealed_record.created_by -> account by one created_by: Sealed;
+    child_access.account -> account by one account_id: Access;
+    child_access.child -> child by one child_id: Access;
+    child_access.division -> division by one division: Access;
+    child_access.decided_by -> account by one decided_by: Access;
+    child_access.seconded_by -> account by one seconded_by: Access;
+    child_access.reviewed_by -> account by one reviewed_by: Access;
+    child_access.ended_by -> account by one ended_by: Access;
+    identity_lookup.child -> child by one child_id: Access;
+    identity_lookup.division -> division by one division: Access;
+    identity_lookup.organisation -> organisation by one organisation_id: Access;
+    access_grant.created_by -> account by one created_by: Account;
+    access_grant.decided_by -> account by one decided_by: Account;
+    access_grant.ended_by -> account by one ended_by: Account;
     child.attachments -> attachment by many child_id desc created_at: Casework;
     classification.child -> child by one child_id: Public;
     relation.child -> child by one child_id: Public;
@@ -115,6 +132,10 @@ links! {
     access_grant.division -> division by one division: Account;
     access_grant.organisation -> organisation by one organisation_id: Account;
     audit_record.account -> account by one account_id: Audit;
+    alert.subject -> account by one subject_id: Alert;
+    alert.child -> child by one child_id: Alert;
+    alert.division -> division by one division: Alert;
+    alert.settled_by -> account by one settled_by: Alert;
     import_batch.account -> account by one account_id: Registry;
     import_batch.division -> division by one division: Registry;
     import_batch.rows_to_mend -> import_row by many batch_id asc row_number: Registry;

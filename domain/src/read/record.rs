@@ -2,7 +2,7 @@
 
 use crate::access::{Decision, RowAccess};
 use crate::store::Cell;
-use entity::Table;
+use entity::{DataClass, Table};
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -32,6 +32,8 @@ pub struct Page {
     pub has_next: bool,
     pub has_previous: bool,
     pub total: Option<i64>,
+    /// Classes that the condition or the order looked at, for the audit trail.
+    pub looked: Vec<DataClass>,
 }
 
 impl Record {

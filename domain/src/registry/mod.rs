@@ -39,6 +39,7 @@ pub(crate) fn keys_of(row: &child::Model) -> ChildKeys {
         institution: row.institution_id,
         director: row.director_id,
         category: row.main_category,
+        named: Some(row.id),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Registering a child: one file for each.
 
 use super::new_child::NewChild;
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
 use crate::access::lens::ChildKeys;
 use crate::command::{Meta, Outcome, Start, Work};
@@ -10,6 +10,7 @@ use crate::problems::{UserError, UserErrorCode};
 use crate::store::is_double;
 use chrono::{Months, NaiveDate};
 use entity::codes::{BodyState, Category, DisabilityClass, EthnicGroup, FileState, GuardianshipQuality, RiskLevel, Schooling, Sex};
+use entity::DataClass;
 use entity::tables::child;
 use uuid::Uuid;
 
@@ -39,8 +40,18 @@ pub struct RegisterChild {
     pub guardianship_quality: Option<GuardianshipQuality>,
 }
 
+/// What is counted when a registration tells that a file exists.
+const ON_FILE: &str = "already-on-file";
+
 impl Domain {
     pub async fn register_child(&self, actor: &Actor, input: &RegisterChild, meta: &Meta) -> Result<Outcome> {
+        // Past the limit no number is tried at all: neither answer may tell that a file exists.
+        if input.identity_number.is_some()
+            && let Some(wait) = self.closed(ON_FILE, &actor.account.to_string(), self.rules.of(ON_FILE)).await?
+            && !crate::access::mutant::off("register.rate")
+        {
+            return Err(Error::RateLimited { seconds: (wait.num_milliseconds() + 999) / 1000 });
+        }
         let mut work = match self.start(actor, "registerChild", meta).await? {
             Start::Replay(outcome) => return Ok(outcome),
             Start::Fresh(work) => work,
@@ -54,11 +65,10 @@ impl Domain {
             category: new.main_category,
             ..ChildKeys::default()
         };
-        let access = actor
-            .lens
-            .child(&keys)
-            .ok_or_else(|| Error::forbidden("input.householdDivision", "the child lives outside the divisions of your grants"))?;
-        work.may(&access)?;
+        let outside = || Error::forbidden("input.householdDivision", "the child lives outside the divisions of your grants");
+        if !mutant::off("register.reach") {
+            work.may(&actor.lens.child(&keys).ok_or_else(outside)?)?;
+        }
         let rows = new.rows(self, actor.account, work.now)?;
         if let Some(identity) = rows.identity
             && let Err(error) = work.tx.insert(identity).await
@@ -81,12 +91,17 @@ impl Domain {
         work.finish(new.id, Some(new.id)).await
     }
 
-    /// Says at most that a file exists and which office holds it.
-    async fn already_on_file(&self, new: &NewChild, _actor: &Actor) -> Result<Outcome> {
+    /// Says at most that a file exists and which office holds it; counted, and on record with the child and the class looked at.
+    async fn already_on_file(&self, new: &NewChild, actor: &Actor) -> Result<Outcome> {
         use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
         let number = new.identity_number.as_ref().map_or("", entity::IdentityNumber::as_str);
+        let spent = self.spend(ON_FILE, &actor.account.to_string(), self.rules.of(ON_FILE)).await?;
+        if !spent.allowed() && !crate::access::mutant::off("register.rate") {
+            return Err(Error::RateLimited { seconds: spent.retry_after_seconds() });
+        }
         let select = Query::select()
             .column((Alias::new("d"), Alias::new("name")))
+            .column((Alias::new("i"), Alias::new("subject_id")))
             .from_as(Alias::new("identity_registry"), Alias::new("i"))
             .join_as(
                 sea_orm::JoinType::LeftJoin,
@@ -98,8 +113,32 @@ impl Domain {
             .and_where(Expr::col((Alias::new("i"), Alias::new("fingerprint"))).eq(self.keys.fingerprint(number)))
             .and_where(Expr::col((Alias::new("i"), Alias::new("subject"))).eq("CHILD"))
             .to_owned();
-        let office = self.db.one(&select).await?.map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0))?;
+        let row = self.db.one(&select).await?;
+        let office = row.as_ref().map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0))?;
+        let child = row.map(|row| row.try_get_by_index::<Uuid>(1)).transpose()?;
+        self.note_refused(actor, "registerChild", DataClass::Identity, child).await?;
         Ok(Outcome::Refused(vec![UserError { detail: office, ..UserError::new(UserErrorCode::AlreadyOnFile, "identityNumber") }]))
+    }
+}
+
+impl Domain {
+    /// A look that ended in a refusal, on record before the refusal is answered.
+    async fn note_refused(&self, actor: &Actor, action: &str, class: DataClass, child: Option<Uuid>) -> Result<()> {
+        let entry = crate::audit::Entry {
+            id: self.clock.id(),
+            at: self.clock.now(),
+            account: Some(actor.account),
+            username: actor.username.clone(),
+            action: action.to_owned(),
+            outcome: "REFUSED",
+            purpose: actor.purpose.clone(),
+            legal_basis: actor.legal_basis.clone(),
+            request_id: actor.request_id.clone(),
+            classes: class.name().to_owned(),
+            objects: String::new(),
+            children: child.into_iter().collect(),
+        };
+        self.audit.write(entry).await
     }
 }
 

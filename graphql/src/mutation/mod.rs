@@ -1,8 +1,11 @@
 //! The roots of writing: one mutation for each action.
 
+mod alerts;
 mod casework;
 mod files;
+mod grants;
 mod imports;
+mod named;
 mod payload;
 mod programmes;
 
@@ -12,9 +15,12 @@ use crate::context::{actor, domain};
 use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
+use alerts::*;
 use casework::*;
 use files::*;
+use grants::*;
 use imports::*;
+use named::*;
 use programmes::*;
 
 macro_rules! mutations {
@@ -81,4 +87,30 @@ mutations! {
     end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
     /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
     import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
+    /// Settles an alert: says what was found.
+    settle_alert(SettleAlertInput) -> SettleAlertPayload by settle_alert;
+    /// Proposes a grant. It counts for nothing until another person approves it.
+    propose_grant(ProposeGrantInput) -> ProposeGrantPayload by propose_grant;
+    /// Approves a proposed grant, which another person proposed and which is not for yourself. Takes effect within 5 seconds.
+    approve_grant(DecideGrantInput) -> ApproveGrantPayload by approve_grant;
+    /// Rejects a proposed grant, with a note.
+    reject_grant(DecideGrantInput) -> RejectGrantPayload by reject_grant;
+    /// Revokes a grant at once, with the reason; one person is enough. Takes effect within 5 seconds.
+    revoke_grant(RevokeGrantInput) -> RevokeGrantPayload by revoke_grant;
+    /// Moves every child assigned to one account to another in one act, when a worker leaves.
+    hand_over(HandOverInput) -> HandOverPayload by hand_over;
+    /// Says whether a child of this identity number is on file, and which office holds the file. Counted and on record.
+    look_up_identity(LookUpIdentityInput) -> LookUpIdentityPayload by look_up_identity;
+    /// Asks the office that holds a file for access to one child.
+    request_access(RequestAccessInput) -> RequestAccessPayload by request_access;
+    /// Gives or refuses access that was asked for. Sealed records take a security administrator's decision as well.
+    decide_access_request(DecideAccessRequestInput) -> DecideAccessRequestPayload by decide_access_request;
+    /// Takes access to one child in an emergency, for at most 60 minutes.
+    break_glass(BreakGlassInput) -> BreakGlassPayload by break_glass;
+    /// Reviews an emergency that another person declared, and closes it.
+    review_break_glass(ReviewBreakGlassInput) -> ReviewBreakGlassPayload by review_break_glass;
+    /// Ends an access before its time: its holder, the office, or a security administrator.
+    end_access(EndAccessInput) -> EndAccessPayload by end_access;
+    /// Records what nobody may read, or know to be there, without an access that names the child and the class `sealed`.
+    record_sealed(RecordSealedInput) -> RecordSealedPayload by record_sealed;
 }

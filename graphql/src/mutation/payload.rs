@@ -83,3 +83,40 @@ macro_rules! payload {
         }
     };
 }
+
+/// The payload of a mutation that is about no child's file.
+#[macro_export]
+macro_rules! object_payload {
+    ($(#[doc = $doc:literal])+ $name:ident { $(#[doc = $odoc:literal])+ $object:ident : $type:ident } $(looks at $class:ident)? ) => {
+        $(#[doc = $doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $(#[doc = $odoc])+ pub $object: Option<$crate::types::$type>,
+            /// Why nothing was changed; empty when it was done.
+            pub user_errors: Vec<$crate::mutation::UserError>,
+            /// As sent.
+            pub client_mutation_id: Option<String>,
+        }
+        impl $name {
+            pub(super) async fn answer(
+                ctx: &async_graphql::Context<'_>,
+                outcome: domain::Result<domain::command::Outcome>,
+                client_mutation_id: Option<String>,
+            ) -> Option<$name> {
+                use $crate::object::Object;
+                $($crate::context::trail(ctx).looked(&[entity::DataClass::$class]);)?
+                let (object, errors) = match $crate::errors::soft(ctx, outcome)? {
+                    domain::command::Outcome::Done { object, .. } => (Some(object), Vec::new()),
+                    domain::command::Outcome::Refused(errors) => (None, errors),
+                };
+                Some($name {
+                    $object: $crate::mutation::payload::selected(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), $crate::types::$type::TYPE, object)
+                        .await
+                        .map($crate::types::$type),
+                    user_errors: $crate::mutation::payload::user_errors(ctx, &errors),
+                    client_mutation_id,
+                })
+            }
+        }
+    };
+}

@@ -52,8 +52,20 @@ crate::object! {
         division_code: division_code = division, always;
         /// From when on.
         valid_from: time = valid_from, always;
-        /// Until when.
-        valid_to: time = valid_to;
+        /// Until when; at most twelve months.
+        valid_to: time = valid_to, always;
+        /// State. One that is past its end counts for nothing, also in the minute before its state says so.
+        state: code(GrantState) = state, always;
+        /// Why it was proposed; absent for grants made before this was kept.
+        reason: text = reason;
+        /// When it was approved or rejected.
+        decided_at: time = decided_at;
+        /// What was written with the decision.
+        decision_note: text = decision_note;
+        /// When it was revoked or ended.
+        ended_at: time = ended_at;
+        /// Why it was revoked.
+        end_reason: text = end_reason;
         /// When the record was made.
         created_at: time = created_at, always;
         /// When the record was last changed.
@@ -65,6 +77,12 @@ crate::object! {
             division -> Division;
             /// The organisation, for roles bound to one.
             organisation -> Organisation;
+            /// Who proposed it.
+            proposed_by as created_by -> Account;
+            /// Who approved or rejected it: never who proposed it, nor its holder.
+            decided_by -> Account;
+            /// Who revoked or ended it.
+            ended_by -> Account;
         }
     }
     /// Rises with each change; send it back as `expectedVersion`.

@@ -5,6 +5,7 @@ use super::around::{
     BenefitConnection, ClassificationConnection, FactConnection, GuardianshipConnection, RelationConnection,
 };
 use super::casework::{AttachmentConnection, InterventionConnection, VisitConnection};
+use super::named::SealedRecordConnection;
 use super::reference::{Division, Organisation};
 
 crate::object! {
@@ -109,6 +110,9 @@ crate::object! {
             visits -> VisitConnection;
             /// Documents, newest first.
             attachments -> AttachmentConnection;
+            /// Sealed records: reporters, adoptions, protected witnesses. Denied alike whether there are any, unless an access
+            /// names this child and the class `sealed`.
+            sealed_records -> SealedRecordConnection;
         }
     }
     /// Rises with each change; send it back as `expectedVersion`.

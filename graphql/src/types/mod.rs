@@ -1,17 +1,21 @@
 //! The object types.
 
 pub mod accounts;
+pub mod alerts;
 pub mod around;
 pub mod casework;
 pub mod child;
 pub mod codes;
+pub mod named;
 pub mod reference;
 pub mod viewer;
 
-pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Grant, ImportBatch, ImportBatchConnection, ImportRow};
+pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Grant, GrantConnection, ImportBatch, ImportBatchConnection, ImportRow};
+pub use alerts::{Alert, AlertConnection};
 pub use around::{Benefit, Classification, Fact, Guardianship, Person, Relation};
 pub use casework::{Attachment, Intervention, InterventionConnection, Visit, VisitConnection};
 pub use child::{Child, ChildConnection};
+pub use named::{ChildAccess, ChildAccessConnection, IdentityLookup, SealedRecord, SealedRecordConnection};
 pub use reference::{
     Division, DivisionChange, DivisionConnection, Organisation, OrganisationConnection, Programme, ProgrammeConnection, ProgrammeRate,
 };
@@ -57,5 +61,5 @@ macro_rules! nodes {
 
 nodes!(
     Child, Classification, Person, Relation, Guardianship, Fact, Benefit, Intervention, Visit, Attachment, Division, DivisionChange,
-    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow,
+    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow, ChildAccess, IdentityLookup, SealedRecord, Alert,
 );
