@@ -105,6 +105,12 @@ impl Start {
         self
     }
 
+    /// A variable of the environment that is no setting.
+    pub fn variable(mut self, name: &str, value: &str) -> Start {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
     /// On a PostgreSQL database of the test's own.
     pub fn at(mut self, url: &str) -> Start {
         self.url = Some(url.into());
