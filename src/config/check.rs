@@ -53,13 +53,17 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "keys.sealing",
+    "keys.sealing_name",
+    "keys.sealing_token_file",
+    "sealing.algorithm",
     "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     figment: &'a Figment,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
@@ -89,6 +93,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let sealing = c.sealing(&data, production);
     let tls = c.tls();
     let trusted_proxies = c.networks();
     let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
@@ -120,6 +125,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         trusted_proxies,
         forwarded_by,
         limits,
+        sealing,
         budgets,
         rules,
     })
@@ -144,7 +150,7 @@ impl Check<'_> {
     }
 
     /// A key's value, or `None` when it is absent or wrong.
-    fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
+    pub(super) fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
         let value = self.figment.find_value(key).ok()?;
         match value.deserialize::<T>() {
             Ok(read) => Some(read),
@@ -155,12 +161,12 @@ impl Check<'_> {
         }
     }
 
-    fn wrong(&mut self, key: &str, value: &str, right: &str) {
+    pub(super) fn wrong(&mut self, key: &str, value: &str, right: &str) {
         let from = self.figment.find_metadata(key).map(|m| format!(" (from {})", m.name)).unwrap_or_default();
         self.problems.push(format!("{key}: \"{value}\"{from} is not right; it should be {right}"));
     }
 
-    fn text(&mut self, key: &str, right: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, right: &str) -> Option<String> {
         let text: String = self.get(key, right)?;
         if text.trim().is_empty() {
             self.wrong(key, &text, right);
@@ -402,7 +408,7 @@ fn really(path: &Path) -> PathBuf {
 }
 
 /// Keys are fetched over TLS; outside production also from this machine.
-fn may_fetch(url: &str, production: bool) -> bool {
+pub(super) fn may_fetch(url: &str, production: bool) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     match url.scheme() {
         "https" => true,

@@ -1,10 +1,12 @@
 //! Settings: defaults < file < environment < command line, checked as a whole before anything starts.
 
 mod check;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
 pub use check::without_secret;
+pub use sealing::{SealingConfig, WrappingKey};
 use crate::listen::peer::{ForwardedBy, Network};
 use crate::listen::tls::TlsFiles;
 use figment::Figment;
@@ -133,6 +135,7 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     pub forwarded_by: ForwardedBy,
     pub limits: LimitsConfig,
+    pub sealing: SealingConfig,
     pub budgets: Budgets,
     pub rules: domain::rates::Rules,
 }
@@ -191,6 +194,7 @@ impl Config {
                 with the issuer of its access tokens; to try the system out, start it with --demo";
             return Err(ConfigError(vec![problem.into()]));
         }
+        self.key_apart()?;
         Ok(self)
     }
 
