@@ -40,6 +40,7 @@ personas! {
     9 "institution-worker": "儿童福利机构工作人员", "institution worker"; "正安县儿童福利院，看本院儿童", "Sees the children living in one welfare institution.";
     10 "auditor": "审计管理员", "audit administrator"; "看审计日志，不看儿童档案", "Reads the audit trail and no child's file.";
     11 "system-administrator": "系统管理员", "system administrator"; "管理账号，不看儿童档案", "Sees accounts and no child's file.";
+    13 "security-administrator": "安全管理员", "security administrator"; "批准授权，不看儿童档案", "Decides on grants and sees no child's file.";
     12 "stranger": "无授权用户", "no grant at all"; "没有任何授权", "Is signed in and may see nothing.";
 }
 
@@ -109,7 +110,7 @@ pub(super) fn granted(persona: &str) -> Option<Granted> {
         "health-partner" => grant("health-care", COUNTY),
         "institution-worker" => Some(Granted { purpose: "care", division: COUNTY, organisation: Some(INSTITUTION) }),
         "auditor" => grant("audit", 0),
-        "system-administrator" => grant("administration", 0),
+        "system-administrator" | "security-administrator" => grant("administration", 0),
         _ => None,
     }
 }

@@ -26,6 +26,9 @@ use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, JoinType, Query};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
+#[cfg(test)]
+mod tests;
+
 /// No grant is given for longer.
 const LONGEST: Months = Months::new(12);
 /// Reasons that say less are none.

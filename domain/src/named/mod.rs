@@ -31,6 +31,9 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
+#[cfg(test)]
+mod tests;
+
 /// Which child: by a look-up of one's own, or by its id.
 #[derive(Clone, Copy, Debug)]
 pub enum ChildRef {

@@ -1,0 +1,219 @@
+use super::*;
+use crate::clock::Clock;
+use crate::demo::{COUNTY, VILLAGE};
+use crate::signin::Asking;
+use crate::store::Cell;
+use crate::testing::{self, TestDomain};
+use entity::tables::{account, child};
+use std::collections::BTreeSet;
+
+async fn actor(world: &TestDomain, name: &str) -> Actor {
+    world.act_as(name, Asking::default()).await.expect("signs in")
+}
+
+/// An active account without grants.
+async fn newcomer(world: &TestDomain, name: &str, division: i64) -> Uuid {
+    let (id, now) = (world.clock.id(), world.clock.now());
+    let mut tx = world.db.begin().await.expect("begun");
+    tx.insert(account::ActiveModel {
+        id: Set(id),
+        version: Set(1),
+        username: Set(name.into()),
+        display_name: Set(name.into()),
+        organisation_id: Set(None),
+        division: Set(division),
+        state: Set(AccountState::Active),
+        created_at: Set(now),
+        created_by: Set(id),
+        updated_at: Set(now),
+        updated_by: Set(id),
+    })
+    .await
+    .expect("inserted");
+    tx.commit_bare().await.expect("committed");
+    id
+}
+
+fn proposal(account: Uuid, role: &str, division: i64, purpose: &str, now: DateTime<Utc>) -> ProposeGrant {
+    ProposeGrant {
+        id: None,
+        account,
+        role: role.into(),
+        division: format!("{division:012}"),
+        organisation: None,
+        category: None,
+        purpose: purpose.into(),
+        valid_from: None,
+        valid_to: now + TimeDelta::days(90),
+        reason: "works in this village from today on".into(),
+    }
+}
+
+fn done(outcome: Outcome) -> Uuid {
+    match outcome {
+        Outcome::Done { object, .. } => object,
+        Outcome::Refused(errors) => panic!("refused: {errors:?}"),
+    }
+}
+
+fn code(outcome: Outcome) -> UserErrorCode {
+    match outcome {
+        Outcome::Refused(errors) => errors[0].code,
+        Outcome::Done { .. } => panic!("done"),
+    }
+}
+
+fn decision(grant: Uuid, version: i64) -> DecideGrant {
+    DecideGrant { grant, expected_version: version, note: None }
+}
+
+async fn children(world: &TestDomain, actor: &Actor) -> i64 {
+    let query = ListQuery { page: PageArgs { count: true, rows: false, ..PageArgs::default() }, ..ListQuery::default() };
+    world.reader(actor).list(&Want::of(&child::TABLE), &query).await.expect("counted").total.expect("a number")
+}
+
+#[tokio::test]
+async fn a_grant_takes_two_persons_and_has_an_end() {
+    for world in testing::each().await {
+        crate::demo::prepare(&world).await.expect("prepared");
+        let (meta, now) = (Meta::default(), world.clock.now());
+        let new = newcomer(&world, "new-director", VILLAGE).await;
+        let county = actor(&world, "county-officer").await;
+        let security = actor(&world, "security-administrator").await;
+        let grant = done(world.propose_grant(&county, &proposal(new, "village-director", VILLAGE, "casework", now), &meta).await.expect("proposed"));
+        assert_eq!(children(&world, &actor(&world, "new-director").await).await, 0, "a proposal counts for nothing");
+        assert!(matches!(world.approve_grant(&county, &decision(grant, 1), &meta).await, Err(Error::Forbidden { .. })));
+        assert_eq!(code(world.approve_grant(&security, &decision(grant, 2), &meta).await.expect("answered")), UserErrorCode::StaleVersion);
+        done(world.approve_grant(&security, &decision(grant, 1), &meta).await.expect("approved"));
+        assert!(children(&world, &actor(&world, "new-director").await).await > 0, "in force at once");
+        assert_eq!(code(world.approve_grant(&security, &decision(grant, 2), &meta).await.expect("answered")), UserErrorCode::WrongState);
+        // Nobody decides what he proposed, nor for himself.
+        let own = done(world.propose_grant(&security, &proposal(new, "village-director", VILLAGE + 1, "casework", now), &meta).await.expect("proposed"));
+        assert_eq!(code(world.approve_grant(&security, &decision(own, 1), &meta).await.expect("answered")), UserErrorCode::SamePerson);
+        assert_eq!(code(world.reject_grant(&security, &decision(own, 1), &meta).await.expect("answered")), UserErrorCode::SamePerson);
+        let for_self = proposal(security.account, "security-administrator", 0, "administration", now);
+        assert_eq!(code(world.propose_grant(&security, &for_self, &meta).await.expect("answered")), UserErrorCode::SamePerson);
+        // Its end is an end, to the moment that accounts are remembered.
+        world.clock.advance(TimeDelta::days(91));
+        assert_eq!(children(&world, &actor(&world, "new-director").await).await, 0);
+        assert!(world.tidy_access().await.expect("tidied") >= 2);
+        let want = Want::of(&access_grant::TABLE).with(&["state"]);
+        let record = world.reader(&security).object(&want, Cell::Uuid(grant)).await.expect("read").expect("there");
+        assert_eq!(record.cell("state").text(), Some("ENDED"));
+    }
+}
+
+#[tokio::test]
+async fn one_person_revokes_at_once() {
+    for world in testing::each().await {
+        crate::demo::prepare(&world).await.expect("prepared");
+        let (meta, now) = (Meta::default(), world.clock.now());
+        let new = newcomer(&world, "new-director", VILLAGE).await;
+        let (county, security) = (actor(&world, "county-officer").await, actor(&world, "security-administrator").await);
+        let grant = done(world.propose_grant(&county, &proposal(new, "village-director", VILLAGE, "casework", now), &meta).await.expect("proposed"));
+        done(world.approve_grant(&security, &decision(grant, 1), &meta).await.expect("approved"));
+        assert!(children(&world, &actor(&world, "new-director").await).await > 0);
+        let revoke = |reason: &str| RevokeGrant { grant, expected_version: 2, reason: reason.into() };
+        assert_eq!(code(world.revoke_grant(&county, &revoke("short"), &meta).await.expect("answered")), UserErrorCode::ReasonTooShort);
+        done(world.revoke_grant(&county, &revoke("left the village committee"), &meta).await.expect("revoked"));
+        assert_eq!(children(&world, &actor(&world, "new-director").await).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn duties_are_separated_and_a_proposal_is_checked() {
+    use UserErrorCode::{DateOrder, OrganisationRequired, PeriodTooLong, PurposeNotOfRole, SeparationOfDuties, UnknownRole};
+    for world in testing::each().await {
+        crate::demo::prepare(&world).await.expect("prepared");
+        let (meta, now) = (Meta::default(), world.clock.now());
+        let (county, security) = (actor(&world, "county-officer").await, actor(&world, "security-administrator").await);
+        let system = actor(&world, "system-administrator").await;
+        let new = newcomer(&world, "newcomer", COUNTY).await;
+        let by_security = |input: ProposeGrant| {
+            let (world, security, meta) = (&world, &security, &meta);
+            async move { world.propose_grant(security, &input, meta).await.expect("answered") }
+        };
+        for (account, role, purpose) in [(county.account, "auditor", "audit"), (system.account, "county-officer", "casework"), (system.account, "auditor", "audit")] {
+            assert_eq!(code(by_security(proposal(account, role, 0, purpose, now)).await), SeparationOfDuties, "{role}");
+        }
+        // Neither do two proposals slip past each other.
+        done(by_security(proposal(new, "auditor", 0, "audit", now)).await);
+        assert_eq!(code(by_security(proposal(new, "system-administrator", 0, "administration", now)).await), SeparationOfDuties);
+        let other = newcomer(&world, "other", COUNTY).await;
+        let good = proposal(other, "village-director", VILLAGE, "casework", now);
+        for (wrong, expected) in [
+            (ProposeGrant { valid_to: now + TimeDelta::days(366), ..good.clone() }, PeriodTooLong),
+            (ProposeGrant { valid_to: now, ..good.clone() }, DateOrder),
+            (ProposeGrant { purpose: "audit".into(), ..good.clone() }, PurposeNotOfRole),
+            (ProposeGrant { role: "emperor".into(), ..good.clone() }, UnknownRole),
+            (ProposeGrant { role: "school-partner".into(), purpose: "education".into(), ..good.clone() }, OrganisationRequired),
+        ] {
+            assert_eq!(code(by_security(wrong).await), expected);
+        }
+        // An officer grants the roles below, in the own subtree.
+        for (role, division, purpose) in [("county-officer", COUNTY, "casework"), ("village-director", 110_101_001_000, "casework"), ("auditor", 0, "audit")] {
+            let result = world.propose_grant(&county, &proposal(other, role, division, purpose, now), &meta).await;
+            assert!(matches!(result, Err(Error::Forbidden { .. })), "{role}: {result:?}");
+        }
+        for none in ["system-administrator", "auditor", "village-director"] {
+            let result = world.propose_grant(&actor(&world, none).await, &good, &meta).await;
+            assert!(matches!(result, Err(Error::Forbidden { .. })), "{none}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
+    for world in testing::each().await {
+        crate::demo::prepare(&world).await.expect("prepared");
+        let meta = Meta::default();
+        let county = actor(&world, "county-officer").await;
+        let from = crate::demo::VILLAGE_DIRECTOR;
+        let to = newcomer(&world, "successor", VILLAGE).await;
+        let of = |director: Uuid| {
+            let world = &world;
+            async move {
+                let select = Query::select().column("id").from("child").and_where(Expr::col("director_id").eq(director)).to_owned();
+                let rows = world.db.all(&select).await.expect("read");
+                rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).expect("an id")).collect::<BTreeSet<Uuid>>()
+            }
+        };
+        let caseload = of(from).await;
+        assert!(caseload.len() > 5);
+        let input = HandOver { from, to, reason: "moves to another county".into(), end_grants: true };
+        // A child out of reach holds the whole act back.
+        let far = *caseload.iter().next().expect("one");
+        let place = |division: i64| {
+            let (world, divisions) = (&world, ["household_division", "residence_division", "accepting_division"]);
+            async move {
+                let mut tx = world.db.begin().await.expect("begun");
+                let mut update = Query::update();
+                update.table("child").and_where(Expr::col("id").eq(far));
+                for column in divisions {
+                    update.value(Alias::new(column), division);
+                }
+                tx.execute_update(&update).await.expect("moved");
+                tx.commit_bare().await.expect("committed");
+            }
+        };
+        place(110_101_001_000).await;
+        assert_eq!(code(world.hand_over(&county, &input, &meta).await.expect("answered")), UserErrorCode::OutOfReach);
+        assert_eq!(of(from).await, caseload);
+        place(VILLAGE).await;
+        done(world.hand_over(&county, &input, &meta).await.expect("moved"));
+        assert!(of(from).await.is_empty());
+        assert_eq!(of(to).await, caseload);
+        let named = Query::select()
+            .column((Alias::new("c"), Alias::new("child_id")))
+            .from_as(Alias::new("audit_record"), Alias::new("r"))
+            .join_as(JoinType::InnerJoin, Alias::new("audit_child"), Alias::new("c"), Expr::col((Alias::new("c"), Alias::new("audit_id"))).equals((Alias::new("r"), Alias::new("id"))))
+            .and_where(Expr::col((Alias::new("r"), Alias::new("action"))).eq("handOver"))
+            .to_owned();
+        let rows = world.db.all(&named).await.expect("read");
+        assert_eq!(rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).expect("an id")).collect::<BTreeSet<_>>(), caseload);
+        // The one who left sees nothing any more.
+        assert_eq!(children(&world, &actor(&world, "village-director").await).await, 0);
+        let back = HandOver { from: to, to: from, reason: "without the right to".into(), end_grants: false };
+        assert!(matches!(world.hand_over(&actor(&world, "auditor").await, &back, &meta).await, Err(Error::Forbidden { .. })));
+    }
+}
