@@ -117,6 +117,14 @@ async fn main() -> Result<(), Failure> {
         }
     }
     for (algorithm, world) in &worlds {
+        let new = if *algorithm == Algorithm::Null { Algorithm::Aes256Gcm } else { *algorithm };
+        world.domain.rotate_sealing(new, Duration::ZERO).await?;
+        let start = Instant::now();
+        let moved = world.domain.reseal(Duration::ZERO, &|_, _| {}).await?.resealed_rows;
+        let rate = moved as f64 / start.elapsed().as_secs_f64();
+        println!("  {:12} resealing {moved} rows under {}: {rate:.0} rows/s", algorithm.setting(), new.setting());
+    }
+    for (algorithm, world) in &worlds {
         one_value(*algorithm, &world.domain)?;
     }
     Ok(())
