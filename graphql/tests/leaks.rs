@@ -1,9 +1,10 @@
 //! No root field, node id, edge, filter or count tells a viewer of a row outside its scope.
 
 use crate::support::{World, backends, no_variables};
-use domain::access::{Basis, Grant};
+use chrono::{DateTime, Utc};
+use domain::access::{Basis, Grant, NamedAccess};
 use entity::codes::Category;
-use entity::{CodedEnum, DivisionCode};
+use entity::{CodedEnum, DataClass, DivisionCode};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sea_orm::{ConnectionTrait, Database, Statement};
@@ -102,6 +103,27 @@ fn random_viewer(world: &World, rng: &mut StdRng, children: &[Known]) -> (Vec<Gr
     (grants, purpose)
 }
 
+/// Some children by name: for this purpose or another, with the classes of a request or fewer.
+fn random_names(world: &World, rng: &mut StdRng, children: &[Known], purpose: &str) -> Vec<NamedAccess> {
+    let mut named = Vec::new();
+    for n in 0..rng.random_range(0..4_u128) {
+        let other = world.domain.policy.purposes.keys().find(|p| *p != purpose).expect("another purpose");
+        let mut classes = BTreeSet::from([DataClass::Registry]);
+        if rng.random_bool(0.5) {
+            classes.insert(DataClass::Family);
+        }
+        named.push(NamedAccess {
+            id: Uuid::from_u128(100 + n),
+            child: children[rng.random_range(0..children.len())].id,
+            purpose: if rng.random_bool(0.7) { purpose.to_owned() } else { other.clone() },
+            classes,
+            break_glass: rng.random_bool(0.5),
+            valid_to: DateTime::<Utc>::MAX_UTC,
+        });
+    }
+    named
+}
+
 fn ids(value: &Value, out: &mut BTreeSet<String>) {
     match value {
         Value::String(text) if text.starts_with("Child:") => {
@@ -133,10 +155,12 @@ async fn a_random_viewer_reaches_its_rows_and_no_other() {
         let (mut seen_some, mut seen_none) = (0, 0);
         for round in 0..60 {
             let (grants, purpose) = random_viewer(&world, &mut rng, &children);
-            let about = format!("{backend}, round {round}: {grants:?} for {purpose}");
-            let actor = world.viewer(grants.clone(), &purpose);
+            let named = random_names(&world, &mut rng, &children, &purpose);
+            let about = format!("{backend}, round {round}: {grants:?} {named:?} for {purpose}");
+            let actor = world.viewer_with(grants.clone(), &named, &purpose);
+            let by_name = |c: &Known| named.iter().any(|n| n.purpose == purpose && n.child == c.id);
             let allowed: BTreeSet<String> =
-                children.iter().filter(|c| reached(&world, &grants, &purpose, actor.account, c)).map(|c| format!("Child:{}", c.id)).collect();
+                children.iter().filter(|c| by_name(c) || reached(&world, &grants, &purpose, actor.account, c)).map(|c| format!("Child:{}", c.id)).collect();
             if allowed.is_empty() { seen_none += 1 } else { seen_some += 1 }
             for chunk in all.chunks(100) {
                 let answer = world.ask(&actor, EVERYWHERE, json!({ "all": chunk })).await;

@@ -5,6 +5,7 @@ mod attacks;
 mod codes;
 mod hostile;
 mod leaks;
+mod named;
 mod support;
 
 use graphql::Schema;

@@ -1,6 +1,6 @@
 //! A demonstration database and viewers made for it.
 
-use domain::access::{Actor, Grant, Language, Lens};
+use domain::access::{Actor, Grant, Language, Lens, NamedAccess};
 use domain::clock::{Clock, TestClock};
 use domain::{Domain, DomainOptions};
 use graphql::{Limits, Request, Schema};
@@ -51,8 +51,13 @@ impl World {
 
     /// A viewer with grants of its own.
     pub fn viewer(&self, grants: Vec<Grant>, purpose: &str) -> Actor {
+        self.viewer_with(grants, &[], purpose)
+    }
+
+    /// The same, with access to children by name.
+    pub fn viewer_with(&self, grants: Vec<Grant>, named: &[NamedAccess], purpose: &str) -> Actor {
         let account = Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063);
-        let lens = Lens::new(&self.domain.policy, account, &grants, purpose);
+        let lens = Lens::new(&self.domain.policy, account, &grants, purpose).with_named(account, named, purpose);
         Actor {
             account,
             username: "test".into(),
