@@ -71,6 +71,7 @@ async fn measure(url: &str, sheet: &Path, folder: &Path) -> Result<(), Failure> 
         migrate: true,
         clock: Arc::new(SystemClock),
         rules: Default::default(),
+        sign_in: Default::default(),
     })
     .await?;
     demo::prepare(&domain).await?;

@@ -41,6 +41,7 @@ async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) ->
         migrate: true,
         clock,
         rules: Default::default(),
+        sign_in: Default::default(),
     })
     .await
     .expect("a fresh domain opens")

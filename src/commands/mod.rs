@@ -113,6 +113,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         migrate,
         clock,
         rules: config.rules.clone(),
+        sign_in: config.sign_in.clone(),
     };
     Ok(Domain::open(options).await?)
 }

@@ -109,6 +109,7 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     pub limits: LimitsConfig,
     pub rules: domain::rates::Rules,
+    pub sign_in: domain::staff::Settings,
 }
 
 /// What the command line says about settings.
