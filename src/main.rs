@@ -6,8 +6,11 @@ mod config;
 mod explorer;
 mod http;
 mod keys;
+mod kms;
+mod listen;
 mod seams;
 mod serve;
+mod signin;
 mod telemetry;
 mod token;
 

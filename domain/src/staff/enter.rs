@@ -98,15 +98,15 @@ impl Domain {
         let right = self.hasher.verify(stored.map(Secret::expose), &tried).await?.ok_or(NotSignedIn::Busy)?;
         let who = found.as_ref().map(|c| &c.who);
         if spent.just_closed {
-            self.denied(who, "lockOut", &source.request_id, None).await?;
+            self.sign_in_denied(who, "lockOut", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
         let (Some(found), true) = (&found, right && fits && spent.allowed()) else {
-            self.denied(who, "signIn", &source.request_id, None).await?;
+            self.sign_in_denied(who, "signIn", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
         if !found.active {
-            self.denied(who, "signIn", &source.request_id, None).await?;
+            self.sign_in_denied(who, "signIn", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
         let raised = match stored {
@@ -145,14 +145,14 @@ impl Domain {
         let stands = |c: &Credential| c.active && ticket.as_ref().and_then(|t| t.content.as_ref()).is_some_and(|v| v.expose() == c.version.to_string());
         let Some(found) = found.filter(stands) else {
             self.spend_from("sign-in-source", source).await?;
-            self.denied(None, "secondFactor", &source.request_id, None).await?;
+            self.sign_in_denied(None, "secondFactor", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
         let who = found.who.clone();
         let subject = who.id.to_string();
         let spent = self.spend("second-factor", &subject, self.rules.of("second-factor")).await?;
         if !spent.allowed() {
-            self.denied(Some(&who), if spent.just_closed { "lockOut" } else { "secondFactor" }, &source.request_id, None).await?;
+            self.sign_in_denied(Some(&who), if spent.just_closed { "lockOut" } else { "secondFactor" }, &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
         let mut tx = self.db.begin().await?;
@@ -163,7 +163,7 @@ impl Domain {
         };
         let (Some(method), true) = (method, taken) else {
             tx.rollback().await?;
-            self.denied(Some(&who), "secondFactor", &source.request_id, None).await?;
+            self.sign_in_denied(Some(&who), "secondFactor", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
         let opened = self.open_session(&mut tx, &who, source.client, &["pwd", method, "mfa"], true, &source.request_id).await?;
@@ -249,7 +249,7 @@ impl Domain {
             None => None,
         };
         let Some(found) = found.filter(|c| c.active) else {
-            self.denied(None, "activate", &source.request_id, None).await?;
+            self.sign_in_denied(None, "activate", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
         let mut problems = Problems::default();
@@ -266,7 +266,7 @@ impl Domain {
         self.set_password(&mut tx, &found.who, &hash, found.version).await?;
         self.end_sessions(&mut tx, found.who.id, None, None, "PASSWORD_CHANGED").await?;
         self.void_tickets(&mut tx, found.who.id, None).await?;
-        self.on_record(&mut tx, &found.who, "activate", &source.request_id, None).await?;
+        self.sign_in_on_record(&mut tx, &found.who, "activate", &source.request_id, None).await?;
         tx.commit_bare().await?;
         self.sessions.forget();
         Ok(Activated::Done)

@@ -64,7 +64,7 @@ impl Domain {
         let right = self.hasher.verify(found.password.as_ref().map(Secret::expose), &tried).await?.ok_or_else(busy)?;
         let mut problems = Problems::default();
         if !(right && fits && allowed) {
-            self.denied(Some(&found.who), "changePassword", &actor.request_id, None).await?;
+            self.sign_in_denied(Some(&found.who), "changePassword", &actor.request_id, None).await?;
             problems.add(UserErrorCode::WrongSecret, "currentPassword");
             return Ok(Outcome::Refused(problems.0));
         }
@@ -118,7 +118,7 @@ impl Domain {
         let secret = pending.as_ref().and_then(|t| t.content.as_ref()).and_then(|c| totp::from_base32(c.expose()));
         let step = secret.as_ref().and_then(|s| totp::accept(s, code.expose(), self.clock.now().timestamp(), 0));
         let (Some(pending), Some(step), true) = (pending, step, allowed) else {
-            self.denied(Some(&found.who), "confirmTotpEnrolment", &actor.request_id, None).await?;
+            self.sign_in_denied(Some(&found.who), "confirmTotpEnrolment", &actor.request_id, None).await?;
             return Ok((Outcome::refused(UserErrorCode::WrongSecret, "code"), Vec::new()));
         };
         let mut work = match self.start_own(actor, "confirmTotpEnrolment", meta).await? {
@@ -185,7 +185,7 @@ impl Domain {
         let allowed = self.spend_own(actor, "second-factor").await?;
         let right = code.is_some_and(|c| totp::accept(secret, c.expose(), self.clock.now().timestamp(), found.totp_step).is_some());
         if !(right && allowed) {
-            self.denied(Some(&found.who), "secondFactor", &actor.request_id, None).await?;
+            self.sign_in_denied(Some(&found.who), "secondFactor", &actor.request_id, None).await?;
         }
         Ok(right && allowed)
     }
@@ -233,13 +233,14 @@ impl Domain {
         self.finish_own(work, 1).await
     }
 
-    /// Ends all of one's own sessions, this one too.
-    pub async fn sign_out_everywhere(&self, actor: &Actor, _input: &(), meta: &Meta) -> Result<Outcome> {
+    /// Ends all of one's own sessions, or all but this one.
+    pub async fn sign_out_everywhere(&self, actor: &Actor, keep_current: &bool, meta: &Meta) -> Result<Outcome> {
         let mut work = match self.start_own(actor, "signOutEverywhere", meta).await? {
             Start::Replay(outcome) => return Ok(outcome),
             Start::Fresh(work) => work,
         };
-        self.end_sessions(&mut work.tx, actor.account, None, None, "REVOKED").await?;
+        let kept = actor.session.map(|s| s.id).filter(|_| *keep_current);
+        self.end_sessions(&mut work.tx, actor.account, None, kept, "REVOKED").await?;
         self.void_tickets(&mut work.tx, actor.account, None).await?;
         self.finish_own(work, 1).await
     }

@@ -2,6 +2,7 @@
 
 mod administration;
 mod enter;
+mod external;
 mod factors;
 pub mod password;
 mod record;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use administration::{CreateAccount, NewAccount, OnAccount};
 pub use enter::{Activated, Factor, FirstFactor, NotSignedIn, Source};
+pub use external::Arrival;
 pub use factors::{ChangePassword, Enrolment};
 pub use sessions::{Opened, SessionInfo, Sessions};
 

@@ -126,12 +126,14 @@ pub fn check(problems: &mut Problems, field: &str, password: &Secret, context: &
         return problems.add_with(UserErrorCode::TooLong, field, LONGEST.to_string());
     }
     let folded: String = text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-    let plain = plain(&folded);
-    let trimmed = plain.trim_matches(|c: char| c.is_ascii_digit());
-    let common = COMMON.lines().filter(|l| !l.is_empty()).any(|word| folded == word || plain == word || trimmed == word);
-    let same = |a: &str, b: &str| a == b || (b.chars().count() >= 4 && a.replace(b, "").chars().count() < 6);
-    let of_context = context.iter().map(|c| c.to_lowercase()).filter(|c| c.chars().count() >= 3).any(|c| same(&folded, &c));
-    if common || of_context || is_repeated(&folded) || is_run(&folded) {
+    let core = folded.trim_matches(|c: char| c.is_ascii_digit());
+    let disguised: String = text.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, '@' | '$')).collect();
+    let disguised = disguised.trim_end_matches(|c: char| c.is_ascii_digit());
+    let forms = [folded.clone(), core.to_owned(), plain(&folded), plain(core), plain(disguised)];
+    let common = COMMON.lines().filter(|l| !l.is_empty()).any(|word| forms.iter().any(|form| form == word));
+    let same = |a: &str, b: &str| a == b || (b.chars().count() >= 4 && a.contains(b) && a.replace(b, "").chars().count() < 6);
+    let of_context = context.iter().map(|c| c.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>()).filter(|c| c.chars().count() >= 3).any(|c| same(&folded, &c));
+    if common || of_context || is_repeated(&text.to_lowercase()) || is_run(&folded) {
         problems.add(UserErrorCode::PasswordGuessable, field);
     }
 }
@@ -151,7 +153,7 @@ fn is_repeated(text: &str) -> bool {
 /// Along the alphabet, the digits or the keyboard.
 fn is_run(text: &str) -> bool {
     const ROWS: [&str; 5] = ["01234567890123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p", "1q2w3e4r5t6y7u8i9o0p"];
-    ROWS.iter().any(|row| row.contains(text) || row.chars().rev().collect::<String>().contains(text))
+    !text.is_empty() && ROWS.iter().any(|row| row.contains(text) || row.chars().rev().collect::<String>().contains(text))
 }
 
 #[cfg(test)]
@@ -205,7 +207,7 @@ mod tests {
         for bad in ["password1234", "P@ssw0rd2026!", "aaaaaaaaaaaaaaa", "abcabcabcabcabc", "123456789012", "qwertyuiopasdf", "1qaz2wsx3edc", "administrator1", "woaini1314520", "li.wei-li.wei", "LiWeiLiWei2026", "childwelfare12", "正安县民政局正安县民政局"] {
             assert_eq!(refused(bad), Some(UserErrorCode::PasswordGuessable), "{bad}");
         }
-        for good in ["correct horse battery staple", "正确的马电池订书钉我的猫喜欢", "vT8#kq-Lm2!xZ", "three blind mice ran"] {
+        for good in ["correct horse battery staple", "正确的马电池订书钉我的猫喜欢", "vT8#kq-Lm2!xZ", "three blind mice ran", "?!#§%&/()=*~"] {
             assert_eq!(refused(good), None, "{good}");
         }
     }

@@ -34,12 +34,12 @@ impl Domain {
     }
 
     /// Durable when this returns.
-    pub(super) async fn denied(&self, who: Option<&Who>, action: &str, request_id: &str, session: Option<Uuid>) -> Result<()> {
+    pub(super) async fn sign_in_denied(&self, who: Option<&Who>, action: &str, request_id: &str, session: Option<Uuid>) -> Result<()> {
         self.audit.write(self.sign_in_entry(who, action, "DENIED", request_id, session)).await
     }
 
     /// In the transaction of what it tells of.
-    pub(super) async fn on_record(&self, tx: &mut Tx, who: &Who, action: &str, request_id: &str, session: Option<Uuid>) -> Result<()> {
+    pub(super) async fn sign_in_on_record(&self, tx: &mut Tx, who: &Who, action: &str, request_id: &str, session: Option<Uuid>) -> Result<()> {
         for insert in insert_records(&[self.sign_in_entry(Some(who), action, "CHANGED", request_id, session)]) {
             tx.execute_insert(&insert).await?;
         }

@@ -120,7 +120,7 @@ impl Domain {
         .await?;
         let refresh = self.new_token();
         self.add_refresh_token(tx, id, &refresh).await?;
-        self.on_record(tx, who, if strong { "signIn" } else { "signInToEnrol" }, request_id, Some(id)).await?;
+        self.sign_in_on_record(tx, who, if strong { "signIn" } else { "signInToEnrol" }, request_id, Some(id)).await?;
         Ok(Opened { account: who.id, session: id, refresh, strong, methods, ends_at })
     }
 
@@ -159,7 +159,7 @@ impl Domain {
             if !known.allowed() {
                 return Err(NotSignedIn::TooMany { seconds: known.retry_after_seconds() });
             }
-            self.denied(None, "refresh", &source.request_id, None).await?;
+            self.sign_in_denied(None, "refresh", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
         let read = || -> std::result::Result<_, sea_orm::DbErr> {
@@ -175,7 +175,7 @@ impl Domain {
         let over = revoked_at.is_some() || now >= ends_at || now - used_at >= self.sign_in.idle || state != AccountState::Active.name();
         if over {
             tx.rollback().await?;
-            self.denied(Some(&who), "refresh", &source.request_id, Some(session)).await?;
+            self.sign_in_denied(Some(&who), "refresh", &source.request_id, Some(session)).await?;
             return Err(NotSignedIn::Wrong);
         }
         let next = self.next_refresh_token(token.expose());
@@ -191,7 +191,7 @@ impl Domain {
                 return Ok(opened);
             }
             self.end_sessions(&mut tx, account, Some(session), None, "REUSED").await?;
-            self.on_record(&mut tx, &who, "refreshTokenReused", &source.request_id, Some(session)).await?;
+            self.sign_in_on_record(&mut tx, &who, "refreshTokenReused", &source.request_id, Some(session)).await?;
             tx.commit_bare().await?;
             self.sessions.forget();
             return Err(NotSignedIn::Wrong);
@@ -262,7 +262,7 @@ impl Domain {
             let Some(who) = self.who(account).await? else { continue };
             let mut tx = self.db.begin().await?;
             if self.end_sessions(&mut tx, account, Some(session), None, "SIGNED_OUT").await? > 0 {
-                self.on_record(&mut tx, &who, "signOut", &source.request_id, Some(session)).await?;
+                self.sign_in_on_record(&mut tx, &who, "signOut", &source.request_id, Some(session)).await?;
             }
             tx.commit_bare().await?;
         }

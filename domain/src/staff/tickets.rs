@@ -23,6 +23,10 @@ pub enum Kind {
     Activation,
     /// The secret of a second factor that is not confirmed yet.
     Enrolment,
+    /// Somebody was sent to an external provider.
+    ExternalState,
+    /// Somebody came back from one, and the front end is to fetch its tokens.
+    ExternalCode,
 }
 
 impl Kind {
@@ -31,6 +35,8 @@ impl Kind {
             Kind::SecondFactor => "second-factor",
             Kind::Activation => "activation",
             Kind::Enrolment => "enrolment",
+            Kind::ExternalState => "external-state",
+            Kind::ExternalCode => "external-code",
         }
     }
 }

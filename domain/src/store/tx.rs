@@ -244,6 +244,9 @@ impl Tx {
 
     /// PostgreSQL takes several inserts in one statement, and so in one round trip.
     async fn all_in_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
+        if statements.len() < 2 {
+            return self.one_by_one(statements).await;
+        }
         use sea_orm::sea_query::{Alias, CommonTableExpression, WithClause};
         let mut with = WithClause::new();
         let (last, first) = statements.split_last().ok_or_else(|| Error::internal("nothing to record"))?;
