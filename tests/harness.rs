@@ -71,6 +71,7 @@ pub struct Server {
     pub client: reqwest::Client,
     /// What it has printed on standard output so far.
     printed: Arc<Mutex<String>>,
+    logged: Arc<Mutex<String>>,
     database: Option<PostgresDatabase>,
     _folder: tempfile::TempDir,
 }
@@ -120,7 +121,7 @@ impl Start {
         };
         let address = free_address();
         let child = spawn(&data, &address, database.as_ref(), &self.env);
-        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), database, _folder: folder };
+        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), logged: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
@@ -159,15 +160,23 @@ pub fn free_address() -> String {
 impl Server {
     /// Reads what the server prints, so that no pipe fills up; its log becomes the test's.
     fn drain(&mut self) {
-        let (out, log, printed) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone());
+        let (out, log, printed, logged) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone(), self.logged.clone());
         std::thread::spawn(move || {
             for line in out.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
                 printed.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
         std::thread::spawn(move || {
-            log.into_iter().for_each(|pipe| BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+            for line in log.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
+                eprintln!("{line}");
+                logged.lock().unwrap().push_str(&format!("{line}\n"));
+            }
         });
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        self.logged.lock().unwrap().clone()
     }
 
     /// The first line on standard output that begins so, once it is there.

@@ -1,6 +1,7 @@
 //! The roots of writing: one mutation for each action.
 
 mod account;
+mod alerts;
 mod casework;
 mod files;
 mod imports;
@@ -14,6 +15,7 @@ use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
 use account::*;
+use alerts::*;
 use casework::*;
 use files::*;
 use imports::*;
@@ -103,4 +105,6 @@ mutations! {
     end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
     /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
     import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
+    /// Settles an alert: says what was found.
+    settle_alert(SettleAlertInput) -> SettleAlertPayload by settle_alert;
 }
