@@ -1,6 +1,7 @@
 //! How staff sign in and stay signed in: password, second factor, sessions, and what administrators do to accounts.
 
 mod administration;
+mod demonstration;
 mod enter;
 mod external;
 mod factors;

@@ -3,6 +3,7 @@
 use super::tickets::Kind;
 use super::{Activated, Factor, FirstFactor, NotSignedIn, OnAccount, Opened, Secret, Source, totp};
 use crate::access::Actor;
+use crate::administrators::{FirstAdministrator, FirstAdministratorError};
 use crate::app::Domain;
 use crate::command::{Meta, Outcome};
 use crate::problems::UserErrorCode;
@@ -23,16 +24,20 @@ fn source() -> Source {
 
 /// An account with a password; gives its id.
 async fn activated(world: &TestDomain) -> Uuid {
-    let id = world.create_first_administrator(None, NAME, "李伟").await.expect("made");
-    let mut tx = world.db.begin().await.expect("begun");
-    let new = world.activation(&mut tx, id).await.expect("issued");
-    tx.commit_bare().await.expect("committed");
+    let first = FirstAdministrator { role: "system-administrator", id: None, username: NAME, display_name: "李伟", external: None };
+    let (id, _) = world.create_first_administrator(&first).await.expect("made");
+    let (again, new) = world.create_first_administrator(&first).await.expect("the code was lost");
+    assert_eq!(again, id);
+    let new = new.expect("a code");
     let wrong = world.activate(&source(), &new.activation_code, &Secret::new("too short")).await.expect("answered");
     assert!(matches!(wrong, Activated::Refused(errors) if errors[0].code == UserErrorCode::PasswordShort));
+    let other = FirstAdministrator { username: "another", ..first.clone() };
+    assert!(matches!(world.create_first_administrator(&other).await, Err(FirstAdministratorError::Exists)));
     let done = world.activate(&source(), &new.activation_code, &Secret::new(PASSWORD)).await.expect("answered");
     assert!(matches!(done, Activated::Done));
     let again = world.activate(&source(), &new.activation_code, &Secret::new("another horse battery")).await;
     assert!(matches!(again, Err(NotSignedIn::Wrong)), "an activation code is good once");
+    assert!(matches!(world.create_first_administrator(&first).await, Err(FirstAdministratorError::Exists)));
     id
 }
 
