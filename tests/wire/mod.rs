@@ -5,6 +5,7 @@ mod hostile;
 mod http;
 mod network;
 mod rates;
+mod signin;
 mod slow;
 mod socket;
 mod sse;
