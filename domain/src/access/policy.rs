@@ -108,7 +108,12 @@ pub const ACTIONS: &[&str] = &[
     "reopenFile", "importSurvey", "readStatistics", "settleAlert", "proposeGrant", "approveGrant",
     "rejectGrant", "revokeGrant", "handOver", "lookUpIdentity", "requestAccess", "decideAccessRequest", "breakGlass",
     "reviewBreakGlass", "endAccess", "recordSealed",
+    "createAccount", "disableAccount", "enableAccount", "resetSecondFactor", "issueActivationCode",
 ];
+
+/// What everyone who is signed in may do to one's own account, without any grant.
+pub const OWN_ACTIONS: &[&str] =
+    &["changePassword", "beginTotpEnrolment", "confirmTotpEnrolment", "newRecoveryCodes", "revokeSession", "signOutEverywhere"];
 
 #[derive(Debug, thiserror::Error)]
 #[error("the access policy is not usable: {0}")]
