@@ -91,6 +91,7 @@ impl Domain {
             legal_basis: self.policy.legal_basis(PURPOSE).to_owned(),
             grants: Arc::new(Vec::new()),
             lens: Arc::new(Lens::default()),
+            bound: crate::access::Bound::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Policy};
 use crate::audit::AuditWriter;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::read::Reader;
@@ -47,6 +48,7 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
     pub accounts: Accounts,
+    pub clients: Clients,
     pub data: PathBuf,
     pub profile: &'static str,
     changes: broadcast::Sender<Change>,
@@ -61,7 +63,10 @@ impl std::ops::Deref for Domain {
 
 impl Domain {
     pub async fn open(options: DomainOptions) -> std::result::Result<Domain, StartError> {
-        let policy = Policy::shipped()?;
+        let mut policy = Policy::shipped()?;
+        if options.profile != "production" {
+            policy = policy.outside_production();
+        }
         let mut private = std::fs::DirBuilder::new();
         private.recursive(true);
         #[cfg(unix)]
@@ -87,6 +92,7 @@ impl Domain {
             clock: options.clock,
             audit,
             accounts,
+            clients: Clients::default(),
             data: options.data,
             profile: options.profile,
             changes,

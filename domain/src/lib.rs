@@ -5,6 +5,7 @@ pub mod administrators;
 pub mod audit;
 pub mod audit_chain;
 pub mod casework;
+pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod demo;

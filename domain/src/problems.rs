@@ -38,6 +38,7 @@ entity::coded! {
         AlreadyEnrolled = "ALREADY_ENROLLED", "已在享受该项目", "already enrolled in this programme";
         BadMonth = "BAD_MONTH", "月份应为当月第一天", "a month is given by its first day";
         BadValue = "BAD_VALUE", "取值不正确", "the value is not possible";
+        OwnProposal = "OWN_PROPOSAL", "不能批准自己提出的申请，请由他人批准", "nobody approves what he proposed himself: another person has to";
         UploadNotFound = "UPLOAD_NOT_FOUND", "没有找到上传的文件", "the uploaded file was not found";
         FileUnreadable = "FILE_UNREADABLE", "文件无法读取", "the file cannot be read";
     }

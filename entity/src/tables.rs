@@ -1,7 +1,7 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
+    AccountState, AttachmentState, CareMode, Category, ClientKind, ClosureReason, DivisionChangeKind, DocumentMode,
     EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
     ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
     Schooling, Sex, VisitFinding, VisitKind,
@@ -103,6 +103,45 @@ crate::table! {
         created_by: Uuid => Account,
         updated_at: Time => Account,
         updated_by: Uuid => Account,
+    }
+    /// A program that signs in by itself, or that people use.
+    client "client" Client: Account {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Account,
+        name: String => Account,
+        kind: ClientKind => Account,
+        state: AccountState => Account,
+        jwks: Option<String> => Account,
+        jwks_uri: Option<String> => Account,
+        proposed_jwks: Option<String> => Account,
+        proposed_jwks_uri: Option<String> => Account,
+        proposed_by: Option<Uuid> => Account,
+        purposes: String => Account,
+        scopes: String => Account,
+        documents: Option<DocumentMode> => Account,
+        token_seconds: i64 => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+        updated_at: Time => Account,
+        updated_by: Uuid => Account,
+    }
+    /// A document that a client may run.
+    client_document "client_document" ClientDocument: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        client_id: Uuid => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        hash: Vec<u8> => Account,
+        name: String => Account,
+        text: String => Account,
+        created_at: Time => Account,
+    }
+    /// Assertions and proofs of possession that were used, until they expire.
+    used_proof "used_proof" UsedProof: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        fingerprint: Vec<u8> => Account,
+        expires_at: Time => Account,
     }
     /// The child's file.
     child "child" Child: Child {

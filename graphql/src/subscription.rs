@@ -43,7 +43,7 @@ impl Subscriptions {
             let (domain, actor, trail, want) = (domain.clone(), actor.clone(), trail.clone(), want.clone());
             async move {
                 let want = want?;
-                let asking = domain::signin::Asking { language: actor.language, request_id: actor.request_id.clone(), purpose: Some(actor.purpose.clone()) };
+                let asking = domain::signin::Asking { language: actor.language, request_id: actor.request_id.clone(), purpose: Some(actor.purpose.clone()), bound: actor.bound.clone() };
                 // Grants may have changed since the last event.
                 let actor = domain.sign_in(&actor.account.to_string(), asking).await.ok()?;
                 let found = domain.reader(&actor).object(&want, Cell::Uuid(id)).await.ok().flatten();

@@ -46,7 +46,7 @@ impl World {
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
-        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None }).await.expect("signs in")
+        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None, ..Default::default() }).await.expect("signs in")
     }
 
     /// A viewer with grants of its own.
@@ -65,6 +65,7 @@ impl World {
             legal_basis: String::new(),
             grants: Arc::new(grants),
             lens: Arc::new(lens),
+            bound: domain::access::Bound::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one who asks, with the grants in force.
 
+use super::bound::Bound;
 use super::lens::Lens;
 use entity::codes::Category;
 use std::sync::Arc;
@@ -47,4 +48,6 @@ pub struct Actor {
     pub legal_basis: String,
     pub grants: Arc<Vec<Grant>>,
     pub lens: Arc<Lens>,
+    /// What the token was made for.
+    pub bound: Bound,
 }

@@ -1,11 +1,13 @@
 //! Who may see and change what: the policy, the viewer, the rows in reach.
 
 pub mod actor;
+pub mod bound;
 pub mod lens;
 pub mod mask;
 pub mod policy;
 pub mod scope;
 
 pub use actor::{Actor, Grant, Language};
+pub use bound::Bound;
 pub use lens::{Lens, RowAccess, View};
 pub use policy::{Basis, Decision, Decisions, Policy};

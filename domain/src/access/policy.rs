@@ -77,6 +77,8 @@ pub struct Purpose {
 
 #[derive(Debug)]
 pub struct Policy {
+    /// Actions that every role has besides its own in demonstration and development.
+    pub everywhere_but_production: BTreeSet<String>,
     pub purposes: BTreeMap<String, Purpose>,
     pub roles: Vec<Role>,
 }
@@ -85,7 +87,8 @@ pub struct Policy {
 pub const ACTIONS: &[&str] = &[
     "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
-    "reopenFile", "importSurvey", "readStatistics",
+    "reopenFile", "importSurvey", "readStatistics", "registerClient", "setClientKeys", "disableClient", "enableClient", "loadDocuments",
+    "explore",
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +98,8 @@ pub struct PolicyError(String);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    everywhere_but_production: BTreeSet<String>,
     purposes: BTreeMap<String, Purpose>,
     role: Vec<RoleText>,
 }
@@ -134,6 +139,10 @@ impl Policy {
 
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
         let file: File = toml::from_str(text).map_err(|e| PolicyError(e.to_string()))?;
+        let unknown = |actions: &BTreeSet<String>| actions.iter().find(|a| !ACTIONS.contains(&a.as_str())).cloned();
+        if let Some(unknown) = unknown(&file.everywhere_but_production) {
+            return Err(PolicyError(format!("everywhere_but_production: unknown action {unknown}")));
+        }
         let mut names = BTreeSet::new();
         let mut roles = Vec::new();
         for role in file.role {
@@ -141,7 +150,7 @@ impl Policy {
             if !names.insert(role.name.clone()) {
                 return Err(wrong("is named twice".into()));
             }
-            if let Some(unknown) = role.actions.iter().find(|a| !ACTIONS.contains(&a.as_str())) {
+            if let Some(unknown) = unknown(&role.actions) {
                 return Err(wrong(format!("unknown action {unknown}")));
             }
             let mut see = Vec::new();
@@ -168,7 +177,15 @@ impl Policy {
             let RoleText { name, zh, en, actions, suppress_below, .. } = role;
             roles.push(Role { name, zh, en, actions, suppress_below, see });
         }
-        Ok(Policy { purposes: file.purposes, roles })
+        Ok(Policy { everywhere_but_production: file.everywhere_but_production, purposes: file.purposes, roles })
+    }
+
+    /// The policy as it is in demonstration and development.
+    pub fn outside_production(mut self) -> Policy {
+        for role in &mut self.roles {
+            role.actions.extend(self.everywhere_but_production.iter().cloned());
+        }
+        self
     }
 
     pub fn role(&self, name: &str) -> Option<&Role> {
@@ -191,6 +208,13 @@ mod tests {
         assert_eq!(county.see[0].decisions.of(DataClass::Health), Decision::Show);
         assert_eq!(county.see[1].decisions.of(DataClass::Contact), Decision::Mask);
         assert_eq!(county.see[1].decisions.of(DataClass::Health), Decision::Deny);
+    }
+
+    #[test]
+    fn nobody_explores_in_production() {
+        let policy = Policy::shipped().expect("sound");
+        assert!(policy.roles.iter().all(|r| !r.actions.contains("explore")));
+        assert!(policy.outside_production().roles.iter().all(|r| r.actions.contains("explore")));
     }
 
     #[test]

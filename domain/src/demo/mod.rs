@@ -81,6 +81,7 @@ fn system(domain: &Domain) -> Actor {
         legal_basis: domain.policy.legal_basis(purpose).to_owned(),
         grants: Arc::new(Vec::new()),
         lens: Arc::new(Lens::default()),
+        bound: crate::access::Bound::default(),
     }
 }
 

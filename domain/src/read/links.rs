@@ -1,7 +1,7 @@
 //! The links between tables that a selection may follow.
 
 use entity::tables::{
-    access_grant, account, attachment, audit_record, benefit, child, classification, division, division_change, fact, guardianship,
+    access_grant, account, attachment, audit_record, benefit, child, classification, client, division, division_change, fact, guardianship,
     import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, visit,
 };
 use entity::{DataClass, Family, Table};
@@ -114,6 +114,7 @@ links! {
     access_grant.account -> account by one account_id: Account;
     access_grant.division -> division by one division: Account;
     access_grant.organisation -> organisation by one organisation_id: Account;
+    client.account -> account by one account_id: Account;
     audit_record.account -> account by one account_id: Audit;
     import_batch.account -> account by one account_id: Registry;
     import_batch.division -> division by one division: Registry;
