@@ -133,11 +133,13 @@ async fn chain(domain: Domain) {
     }
 }
 
-/// Forgets answers under idempotency keys that are long out of use.
+/// Forgets what is out of use: answers under idempotency keys, counts of windows that have ended.
 async fn tidy(domain: Domain) {
     loop {
-        if let Err(error) = domain.forget_old_answers().await {
-            tracing::warn!(error = http::auth::detail(&error), "old answers could not be forgotten; tried again");
+        for forgotten in [domain.forget_old_answers().await, domain.forget_old_windows().await] {
+            if let Err(error) = forgotten {
+                tracing::warn!(error = http::auth::detail(&error), "what is out of use could not be forgotten; tried again");
+            }
         }
         tokio::time::sleep(TIDY_EVERY).await;
     }

@@ -5,6 +5,7 @@ use crate::audit::AuditWriter;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::rates::Rules;
 use crate::read::Reader;
 use crate::sealing::Keyring;
 use crate::signin::Accounts;
@@ -24,6 +25,7 @@ pub struct DomainOptions {
     pub max_connections: u32,
     pub migrate: bool,
     pub clock: Arc<dyn Clock>,
+    pub rules: Rules,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,7 @@ pub struct Inner {
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
+    pub rules: Rules,
     pub accounts: Accounts,
     pub clients: Clients,
     pub data: PathBuf,
@@ -91,6 +94,7 @@ impl Domain {
             policy,
             clock: options.clock,
             audit,
+            rules: options.rules,
             accounts,
             clients: Clients::default(),
             data: options.data,

@@ -16,6 +16,7 @@ pub mod lists;
 pub mod names;
 pub mod problems;
 pub mod programmes;
+pub mod rates;
 pub mod read;
 pub mod registry;
 pub mod sealing;

@@ -2,6 +2,7 @@
 
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::error::{Error, Result};
 use entity::codes::{Category, FileState, RiskLevel};
 use entity::{CodedEnum, DivisionCode};
@@ -19,7 +20,7 @@ impl Domain {
     /// Open files whose household lies in a division, by category and risk.
     pub async fn statistics(&self, actor: &Actor, division: DivisionCode) -> Result<Vec<Cell>> {
         let (low, high) = division.range();
-        let covering = actor.lens.statistics.iter().filter(|((from, to), _)| *from <= low && high <= *to);
+        let covering = actor.lens.statistics.iter().filter(|((from, to), _)| check!("statistics.scope", *from <= low && high <= *to));
         let Some(least) = covering.map(|(_, least)| i64::from(*least)).min() else {
             return Err(Error::forbidden("childStatistics", "your grants do not cover the statistics of this division"));
         };
@@ -40,7 +41,7 @@ impl Domain {
             cells.push(Cell {
                 category: row.try_get_by_index::<Option<String>>(0)?.and_then(|c| Category::from_name(&c)),
                 risk_level: RiskLevel::from_name(&row.try_get_by_index::<String>(1)?).unwrap_or(RiskLevel::Unassessed),
-                count: (count >= least).then_some(count),
+                count: check!("statistics.suppress", count >= least).then_some(count),
             });
         }
         Ok(cells)

@@ -12,15 +12,23 @@ const NOW: &str = "2026-11-24T02:00:00Z";
 pub struct TestDomain {
     pub domain: Domain,
     pub clock: Arc<TestClock>,
+    url: String,
     postgres: Option<(String, String)>,
     /// Removed with the domain.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl std::ops::Deref for TestDomain {
     type Target = Domain;
     fn deref(&self) -> &Domain {
         &self.domain
+    }
+}
+
+impl TestDomain {
+    /// Another server on the same database, keys and clock.
+    pub async fn beside(&self) -> Domain {
+        open(self.url.clone(), &self.folder, self.clock.clone()).await
     }
 }
 
@@ -32,6 +40,7 @@ async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) ->
         max_connections: 4,
         migrate: true,
         clock,
+        rules: Default::default(),
     })
     .await
     .expect("a fresh domain opens")
@@ -41,7 +50,7 @@ pub async fn sqlite() -> TestDomain {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(TestClock::at(NOW.parse().expect("a time")));
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    TestDomain { domain: open(url, &folder, clock.clone()).await, clock, postgres: None, _folder: folder }
+    TestDomain { domain: open(url.clone(), &folder, clock.clone()).await, clock, url, postgres: None, folder }
 }
 
 /// None where no server is named.
@@ -56,8 +65,9 @@ pub async fn postgres() -> Option<TestDomain> {
     admin.close().await.expect("closed");
     let base = server.trim_end_matches('/');
     let base = if base.matches('/').count() > 2 { base.rsplit_once('/').map_or(base, |(head, _)| head) } else { base };
-    let domain = open(format!("{base}/{name}"), &folder, clock.clone()).await;
-    Some(TestDomain { domain, clock, postgres: Some((server, name)), _folder: folder })
+    let url = format!("{base}/{name}");
+    let domain = open(url.clone(), &folder, clock.clone()).await;
+    Some(TestDomain { domain, clock, url, postgres: Some((server, name)), folder })
 }
 
 /// Every database there is to test on.

@@ -470,6 +470,78 @@ crate::table! {
         child_id: Option<Uuid> => Account,
         created_at: Time => Account,
     }
+    /// How often something was done for a subject in the window that is open; times are milliseconds since 1970.
+    rate_window "rate_window" RateWindow: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        kind: String => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        subject: Vec<u8> => Account,
+        ends: i64 => Account,
+        spent: i64 => Account,
+    }
+    /// What an account signs in with; the id is the account's.
+    credential "credential" Credential: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        version: i64 => Account,
+        password: Option<Sealed> => Sealed,
+        password_changed_at: Option<Time> => Account,
+        totp_secret: Option<Sealed> => Sealed,
+        totp_confirmed_at: Option<Time> => Account,
+        totp_step: i64 => Account,
+    }
+    /// A code that stands in for the second factor once.
+    recovery_code "recovery_code" RecoveryCode: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        hash: Vec<u8> => Sealed,
+        created_at: Time => Account,
+        used_at: Option<Time> => Account,
+    }
+    /// Something short-lived that is good once: a challenge, an activation, a step of an external sign-in.
+    ticket "ticket" Ticket: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        kind: String => Account,
+        hash: Vec<u8> => Sealed,
+        account_id: Option<Uuid> => Account,
+        content: Option<Sealed> => Sealed,
+        expires_at: Time => Account,
+    }
+    /// One sign-in, until it ends.
+    session "session" Session: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        client: String => Account,
+        methods: String => Account,
+        strong: bool => Account,
+        created_at: Time => Account,
+        used_at: Time => Account,
+        ends_at: Time => Account,
+        revoked_at: Option<Time> => Account,
+        revoked_because: Option<String> => Account,
+    }
+    /// A refresh token of a session, by its fingerprint.
+    refresh_token "refresh_token" RefreshToken: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        session_id: Uuid => Account,
+        hash: Vec<u8> => Sealed,
+        created_at: Time => Account,
+        spent_at: Option<Time> => Account,
+    }
+    /// Who an account is at an external provider.
+    account_identity "account_identity" AccountIdentity: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        issuer: String => Account,
+        subject: String => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+    }
     /// What this database is: owner mark, key checks, progress of loading.
     meta "meta" Meta: Internal {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -9,7 +9,7 @@ use crate::selection::{MOST, Walk};
 use crate::types::codes::{CodeList, CodeValue};
 use crate::types::viewer::{AccessDecision, FieldAccess, GrantSummary, PurposeOption, Viewer};
 use crate::types::{
-    AccountConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
+    AccountConnection, AuditRecordConnection, Child, ChildConnection, ClientConnection, Division, ImportBatchConnection, InterventionConnection, Node,
     OrganisationConnection, ProgrammeConnection, VisitConnection,
 };
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
@@ -402,6 +402,23 @@ impl Query {
             Ok(noted(ctx, &want, page))
         };
         soft(ctx, run.await).map(AccountConnection)
+    }
+
+    /// Registered clients of accounts in your reach, by name.
+    async fn clients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<ClientConnection> {
+        let run = async {
+            let (want, page) = paging::<crate::types::Client>(ctx, first, after, last, before)?;
+            let page = domain(ctx).clients(actor(ctx), &want, page).await?;
+            Ok(noted(ctx, &want, page))
+        };
+        soft(ctx, run.await).map(ClientConnection)
     }
 
     /// Imports in your reach, newest first.

@@ -7,6 +7,7 @@ use crate::object::Object;
 use crate::selection::Walk;
 use crate::types::Child;
 use async_graphql::{Context, ID, Subscription};
+use domain::access::mutant;
 use domain::store::Cell;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
@@ -45,14 +46,17 @@ impl Subscriptions {
                 let want = want?;
                 let asking = domain::signin::Asking { language: actor.language, request_id: actor.request_id.clone(), purpose: Some(actor.purpose.clone()), bound: actor.bound.clone() };
                 // Grants may have changed since the last event.
-                let actor = domain.sign_in(&actor.account.to_string(), asking).await.ok()?;
+                let actor = match mutant::off("subscription.fresh") {
+                    true => actor,
+                    false => domain.sign_in(&actor.account.to_string(), asking).await.ok()?,
+                };
                 let found = domain.reader(&actor).object(&want, Cell::Uuid(id)).await.ok().flatten();
                 trail.record(&want, found.as_deref());
                 found.map(Child)
             }
         });
         answers.filter(move |found| {
-            let speaks = std::mem::take(&mut first) || found.is_some() || visible;
+            let speaks = std::mem::take(&mut first) || found.is_some() || visible || mutant::off("subscription.silent");
             visible = found.is_some();
             std::future::ready(speaks)
         })

@@ -10,6 +10,7 @@ mod m20261124_000004_casework;
 mod m20261124_000005_imports;
 mod m20261124_000006_indexes_of_sealed;
 mod m20261124_000007_records;
+mod m20261124_000008_sign_in;
 mod m20261124_000011_clients;
 mod columns;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_imports::Migration),
             Box::new(m20261124_000006_indexes_of_sealed::Migration),
             Box::new(m20261124_000007_records::Migration),
+            Box::new(m20261124_000008_sign_in::Migration),
             Box::new(m20261124_000011_clients::Migration),
         ]
     }

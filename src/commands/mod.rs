@@ -112,6 +112,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         max_connections: config.max_connections,
         migrate,
         clock,
+        rules: config.rules.clone(),
     };
     Ok(Domain::open(options).await?)
 }
@@ -127,7 +128,7 @@ fn create_data_folder(config: &Config) -> Result<(), Failure> {
 
 pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
     create_data_folder(config)?;
-    Ok(keys::open(&config.data, config.profile, clock)?)
+    Ok(keys::open(keys::Home::of(config), clock)?)
 }
 
 fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {

@@ -1,11 +1,13 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
 use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use chrono::TimeDelta;
+use domain::rates::{KINDS, Rule, Rules};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 const KEYS: &[&str] = &[
@@ -16,6 +18,8 @@ const KEYS: &[&str] = &[
     "max_connections",
     "audience",
     "issuers",
+    "keys.signing",
+    "keys.issuer",
     "cors.origins",
     "demo.children",
     "divisions.load",
@@ -37,6 +41,7 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -56,6 +61,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let max_connections = c.number("max_connections", 10, 1, 1000) as u32;
     let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
     let issuers = c.issuers(&audience, production);
+    let (signing_key, own_issuer) = c.own_keys(profile, &data);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
     let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
@@ -71,6 +77,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let rules = c.rates();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -84,6 +91,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         database_url,
         max_connections,
         audience,
+        own_issuer,
+        signing_key,
         issuers,
         cors_origins,
         demo_children,
@@ -92,6 +101,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_filter,
         metrics_listen,
         limits,
+        rules,
     })
 }
 
@@ -168,6 +178,31 @@ impl Check<'_> {
         }
     }
 
+    /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.
+    fn rates(&mut self) -> Rules {
+        let mut rules = Rules::default();
+        let given: Dict = self.get("rates", "a table of kinds, each with limit and window_seconds").unwrap_or_default();
+        let name = |kind: &str| kind.replace('-', "_");
+        for (key, value) in &given {
+            let Some((kind, usual)) = KINDS.iter().find(|(kind, _)| name(kind) == *key) else {
+                let known: Vec<_> = KINDS.iter().map(|(kind, _)| name(kind)).collect();
+                self.problems.push(format!("rates.{key}: no such key; known are {}", known.join(", ")));
+                continue;
+            };
+            let fields = value.as_dict().cloned().unwrap_or_default();
+            for field in fields.keys().filter(|f| !["limit", "window_seconds", "lock_seconds"].contains(&f.as_str())) {
+                self.problems.push(format!("rates.{key}.{field}: no such key; known are limit, window_seconds, lock_seconds"));
+            }
+            let at = |field: &str| format!("rates.{key}.{field}");
+            let limit = self.number(&at("limit"), u64::from(usual.limit), 1, 1_000_000) as u32;
+            let window = self.number(&at("window_seconds"), usual.window.num_seconds().unsigned_abs(), 1, 86_400);
+            let lock = self.number(&at("lock_seconds"), usual.lock.map_or(0, |l| l.num_seconds().unsigned_abs()), 0, 86_400);
+            let seconds = |n: u64| TimeDelta::seconds(i64::try_from(n).unwrap_or(86_400));
+            rules.set(kind, Rule { limit, window: seconds(window), lock: (lock > 0).then(|| seconds(lock)) });
+        }
+        rules
+    }
+
     fn address(&mut self, key: &str) -> Option<SocketAddr> {
         let right = "an address and a port, such as 127.0.0.1:8080 or [::]:8080";
         let text = self.text(key, right)?;
@@ -212,6 +247,33 @@ impl Check<'_> {
             }
         }
         origins
+    }
+
+    /// Where our own signing keys lie, and the `iss` of our own tokens.
+    fn own_keys(&mut self, profile: Profile, data: &Path) -> (Option<PathBuf>, Option<String>) {
+        let file = self.text("keys.signing", "a file, such as /etc/child-welfare/signing.json").map(PathBuf::from);
+        let issuer = self.text("keys.issuer", "the iss of our own access tokens, such as https://api.example.org");
+        if let Some(local) = profile.local_issuer() {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, &format!("left out: the tokens of this profile are those of {local}"));
+            }
+            return (file, Some(local.to_owned()));
+        }
+        let Some(file) = file else {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, "given together with keys.signing");
+            }
+            return (None, None);
+        };
+        // Whoever takes the data folder away must not be able to make tokens.
+        if really(&file).starts_with(really(data)) {
+            self.wrong("keys.signing", &file.display().to_string(), "a file outside the data folder");
+        }
+        let issuer = issuer.unwrap_or_else(|| "child-welfare".into());
+        if Profile::ALL.iter().any(|p| p.local_issuer() == Some(&issuer)) {
+            self.wrong("keys.issuer", &issuer, "a name of your own; this one is that of the demonstration");
+        }
+        (Some(file), Some(issuer))
     }
 
     fn issuers(&mut self, audience: &str, production: bool) -> Vec<IssuerConfig> {
@@ -262,6 +324,23 @@ impl Check<'_> {
         }
         out
     }
+}
+
+/// The path without links and dots, as far as it exists.
+fn really(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return rest.components().fold(real, |mut path, part| {
+                match part {
+                    Component::ParentDir => drop(path.pop()),
+                    part => path.push(part),
+                }
+                path
+            });
+        }
+    }
+    path
 }
 
 /// Keys are fetched over TLS; outside production also from this machine.

@@ -39,7 +39,7 @@ impl Profile {
     pub fn is_production(self) -> bool {
         self == Profile::Production
     }
-    /// The issuer of the tokens this profile signs itself; production signs none.
+    /// The issuer of the tokens this profile signs itself; that of production is in the settings.
     pub fn local_issuer(self) -> Option<&'static str> {
         match self {
             Profile::Demo => Some("child-welfare-demo"),
@@ -96,6 +96,10 @@ pub struct Config {
     pub database_url: String,
     pub max_connections: u32,
     pub audience: String,
+    /// The `iss` of our own tokens; none where we sign none.
+    pub own_issuer: Option<String>,
+    /// File of our own signing keys, where it is not the one of the data folder.
+    pub signing_key: Option<PathBuf>,
     pub issuers: Vec<IssuerConfig>,
     pub cors_origins: Vec<String>,
     pub demo_children: usize,
@@ -104,6 +108,7 @@ pub struct Config {
     pub log_filter: String,
     pub metrics_listen: Option<SocketAddr>,
     pub limits: LimitsConfig,
+    pub rules: domain::rates::Rules,
 }
 
 /// What the command line says about settings.
@@ -147,9 +152,9 @@ impl Config {
 
     /// What a server needs beyond what every command needs.
     pub fn for_serving(self) -> Result<Config, ConfigError> {
-        if self.profile.is_production() && self.issuers.is_empty() {
-            let problem = "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
-                to try the system out, start it with --demo";
+        if self.profile.is_production() && self.issuers.is_empty() && self.own_issuer.is_none() {
+            let problem = "issuers: production needs keys.signing, a file of keys to sign access tokens with, or at least one [[issuers]] \
+                with the issuer of its access tokens; to try the system out, start it with --demo";
             return Err(ConfigError(vec![problem.into()]));
         }
         Ok(self)

@@ -53,6 +53,32 @@ fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
 }
 
 #[test]
+fn production_signs_with_keys_outside_its_data_folder() {
+    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
+    assert_eq!((config.own_issuer.as_deref(), config.signing_key.as_deref().unwrap().to_str()), (Some("child-welfare"), Some("/etc/cw/signing.json")));
+    for inside in ["/var/lib/cw/keys/signing.json", "/var/lib/cw/../cw/signing.json"] {
+        let found = problems(&format!("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '{inside}'"));
+        assert!(found[0].starts_with("keys.signing:") && found[0].contains("outside the data folder"), "{found:?}");
+    }
+    let demo = problems("profile = 'production'\nkeys.signing = '/etc/cw/s.json'\nkeys.issuer = 'child-welfare-demo'");
+    assert!(demo[0].starts_with("keys.issuer:"), "{demo:?}");
+    assert_eq!(load("profile = 'demo'").unwrap().own_issuer.as_deref(), Some("child-welfare-demo"));
+}
+
+#[test]
+fn a_rate_is_changed_in_part_and_an_unknown_one_is_told() {
+    let rules = load("profile = 'demo'\n[rates.sign_in_account]\nlimit = 3\n[rates.identity_look_up]\nlock_seconds = 60").unwrap().rules;
+    let (account, look_up) = (rules.of("sign-in-account"), rules.of("identity-look-up"));
+    assert_eq!((account.limit, account.window.num_minutes(), account.lock.unwrap().num_minutes()), (3, 15, 15));
+    assert_eq!((look_up.limit, look_up.lock.unwrap().num_seconds()), (30, 60));
+    let found = problems("profile = 'demo'\n[rates.sign_in]\nlimit = 3\n[rates.second_factor]\nlimit = 0\nspeed = 1");
+    for (key, part) in [("rates.sign_in", "no such key"), ("rates.second_factor.limit", "1 to"), ("rates.second_factor.speed", "no such key")] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 3, "{found:#?}");
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_told() {
     assert!(!problems("profile = ").is_empty());
 }

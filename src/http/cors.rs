@@ -4,10 +4,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use domain::check;
 
 /// Whether a page of this origin may read our answers.
 pub fn listed(origins: &[String], origin: Option<&HeaderValue>) -> bool {
-    origin.and_then(|o| o.to_str().ok()).is_some_and(|o| origins.iter().any(|known| known == o))
+    origin.and_then(|o| o.to_str().ok()).is_some_and(|o| check!("origin.listed", origins.iter().any(|known| known == o)))
 }
 
 /// The answer to a preflight of a listed origin.
@@ -50,7 +51,7 @@ pub fn mark(origins: &[String], origin: Option<&HeaderValue>, headers: &mut Head
 /// A page's WebSocket: of this host, or of a listed origin. Other programs send no origin.
 pub fn may_open_socket(origins: &[String], headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    if listed(origins, Some(origin)) {
+    if check!("origin.socket", listed(origins, Some(origin))) {
         return true;
     }
     let text = |v: &HeaderValue| v.to_str().unwrap_or_default().to_ascii_lowercase();

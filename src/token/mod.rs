@@ -10,6 +10,8 @@ mod tests;
 use crate::config::Config;
 use crate::keys::{KeyError, LocalKeys};
 use aws_lc_rs::digest::{SHA256, digest};
+use domain::access::mutant;
+use domain::check;
 use domain::clock::Clock;
 use issuer::RemoteIssuer;
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -81,7 +83,7 @@ impl Verifier {
                 for key in &local.keys {
                     keys.insert(key.kid.clone(), Key { alg: key.alg, decoding: key.verifying()? });
                 }
-                Some(LocalIssuer { issuer: local.issuer.to_owned(), audience: config.audience.clone(), keys })
+                Some(LocalIssuer { issuer: local.issuer.clone(), audience: config.audience.clone(), keys })
             }
         };
         let remote = config.issuers.iter().map(|issuer| RemoteIssuer::new(issuer.clone())).collect();
@@ -99,14 +101,14 @@ impl Verifier {
         }
         let claims = &parsed.claims;
         let audience_is = |audience: &str| claims.audience.iter().any(|a| a == audience);
-        if let Some(local) = self.local.as_ref().filter(|l| l.issuer == claims.issuer) {
-            if !audience_is(&local.audience) {
+        if let Some(local) = self.local.as_ref().filter(|l| check!("token.local-issuer", l.issuer == claims.issuer)) {
+            if !check!("token.audience", audience_is(&local.audience)) {
                 return Err(Refusal::Audience);
             }
             check_signature(local.keys.get(&parsed.kid).ok_or(Refusal::Key)?, &parsed)?;
         } else {
-            let remote = self.remote.iter().find(|r| r.config.issuer == claims.issuer).ok_or(Refusal::Issuer)?;
-            if !audience_is(&remote.config.audience) {
+            let remote = self.remote.iter().find(|r| check!("token.issuer", r.config.issuer == claims.issuer)).ok_or(Refusal::Issuer)?;
+            if !check!("token.issuer-audience", audience_is(&remote.config.audience)) {
                 return Err(Refusal::Audience);
             }
             check_signature(&*remote.key(&parsed.kid).await?, &parsed)?;
@@ -118,7 +120,7 @@ impl Verifier {
 
     fn recall(&self, fingerprint: &[u8; 32], now: i64) -> Option<Verified> {
         let map = self.remembered.lock().ok()?;
-        map.get(fingerprint).filter(|(_, until)| now < *until).map(|(verified, _)| verified.clone())
+        map.get(fingerprint).filter(|(_, until)| check!("token.remembered", now < *until)).map(|(verified, _)| verified.clone())
     }
 
     fn remember(&self, fingerprint: [u8; 32], verified: &Verified, now: i64) {
@@ -135,11 +137,12 @@ impl Verifier {
 }
 
 fn check_signature(key: &Key, parsed: &strict::Parsed<'_>) -> Result<(), Refusal> {
-    if key.alg != parsed.alg {
+    if !check!("token.alg", key.alg == parsed.alg) {
         return Err(Refusal::Header("alg"));
     }
     match jsonwebtoken::crypto::verify(parsed.signature, parsed.message.as_bytes(), &key.decoding, key.alg) {
         Ok(true) => Ok(()),
+        _ if mutant::off("token.signature") => Ok(()),
         _ => Err(Refusal::Signature),
     }
 }

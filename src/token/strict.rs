@@ -3,6 +3,7 @@
 use super::Refusal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::check;
 use jsonwebtoken::Algorithm;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -39,7 +40,7 @@ pub struct Parsed<'a> {
 }
 
 pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
-    if token.len() > MOST_BYTES {
+    if !check!("token.length", token.len() <= MOST_BYTES) {
         return Err(Refusal::Malformed("too long"));
     }
     let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed("not three parts"))?;
@@ -48,7 +49,7 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
         return Err(Refusal::Malformed("not three parts"));
     }
     let (header, claims) = (object(head)?, object(body)?);
-    if let Some(_unknown) = header.keys().find(|k| !HEADERS.contains(&k.as_str())) {
+    if let Some(_unknown) = header.keys().find(|k| !check!("token.headers", HEADERS.contains(&k.as_str()))) {
         return Err(Refusal::Header("a header that is not accepted"));
     }
     let alg = match text(&header, "alg")? {
@@ -57,7 +58,7 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
         _ => return Err(Refusal::Header("alg")),
     };
     let typ = text(&header, "typ")?;
-    if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
+    if !check!("token.typ", typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")) {
         return Err(Refusal::Header("typ"));
     }
     let claims = Claims {
@@ -82,16 +83,17 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
 impl Claims {
     pub fn check_times(&self, now: i64) -> Result<(), Refusal> {
         let life = self.expires.checked_sub(self.issued).ok_or(Refusal::Claim("exp"))?;
-        if life <= 0 || life > LONGEST || self.not_before > self.expires {
+        let order = check!("token.life", life > 0) && check!("token.order", self.not_before <= self.expires);
+        if !order || !check!("token.longest", life <= LONGEST) {
             return Err(Refusal::Claim("exp"));
         }
-        if now >= self.expires {
+        if !check!("token.expired", now < self.expires) {
             return Err(Refusal::Expired);
         }
-        if self.not_before > now + LEEWAY {
+        if !check!("token.nbf", self.not_before <= now + LEEWAY) {
             return Err(Refusal::Claim("nbf"));
         }
-        if self.issued > now + LEEWAY {
+        if !check!("token.iat", self.issued <= now + LEEWAY) {
             return Err(Refusal::Claim("iat"));
         }
         Ok(())
@@ -100,13 +102,13 @@ impl Claims {
 
 fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, Refusal> {
     match object.get(key) {
-        Some(Value::String(text)) if !text.is_empty() && text.len() <= MOST_TEXT => Ok(text),
+        Some(Value::String(text)) if check!("token.empty", !text.is_empty()) && check!("token.text", text.len() <= MOST_TEXT) => Ok(text),
         _ => Err(Refusal::Claim(key)),
     }
 }
 
 fn seconds(object: &Map<String, Value>, key: &'static str) -> Result<i64, Refusal> {
-    object.get(key).and_then(Value::as_i64).filter(|n| *n > 0).ok_or(Refusal::Claim(key))
+    object.get(key).and_then(Value::as_i64).filter(|n| check!("token.seconds", *n > 0)).ok_or(Refusal::Claim(key))
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
@@ -162,7 +164,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         let mut out = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             let Unique(value) = map.next_value()?;
-            if out.insert(key, value).is_some() {
+            if !check!("token.doubled", out.insert(key, value).is_none()) {
                 return Err(A::Error::custom("a key is there twice"));
             }
         }

@@ -2,6 +2,7 @@
 
 use super::actor::Grant;
 use super::policy::{Basis, Decision, Decisions, Policy};
+use crate::check;
 use entity::DataClass;
 use entity::codes::Category;
 use std::collections::BTreeSet;
@@ -71,15 +72,18 @@ impl View {
     }
 
     pub fn reaches(&self, child: &ChildKeys) -> bool {
-        if self.category.is_some() && self.category != child.category {
+        if !check!("reach.category", self.category.is_none() || self.category == child.category) {
             return false;
         }
         self.rows.iter().any(|basis| match basis {
-            Basis::Household => child.household.is_some_and(|code| self.in_ranges(code)),
-            Basis::Residence => child.residence.is_some_and(|code| self.in_ranges(code)),
-            Basis::Accepting => self.in_ranges(child.accepting),
-            Basis::Organisation => self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation),
-            Basis::Caseload => child.director == Some(self.account),
+            Basis::Household => check!("reach.household", child.household.is_some_and(|code| self.in_ranges(code))),
+            Basis::Residence => check!("reach.residence", child.residence.is_some_and(|code| self.in_ranges(code))),
+            Basis::Accepting => check!("reach.accepting", self.in_ranges(child.accepting)),
+            Basis::Organisation => check!(
+                "reach.organisation",
+                self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation)
+            ),
+            Basis::Caseload => check!("reach.caseload", child.director == Some(self.account)),
             Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => false,
         })
     }
@@ -89,15 +93,15 @@ impl Lens {
     /// Compiles grants for one purpose; a grant given for another purpose counts for nothing.
     pub fn new(policy: &Policy, account: Uuid, grants: &[Grant], purpose: &str) -> Lens {
         let mut lens = Lens::default();
-        for grant in grants.iter().filter(|g| g.purpose == purpose) {
+        for grant in grants.iter().filter(|g| check!("grant.purpose", g.purpose == purpose)) {
             let Some(role) = policy.role(&grant.role) else { continue };
             let actions = Arc::new(role.actions.clone());
             lens.actions.extend(role.actions.iter().cloned());
             // A grant for one category does not open the numbers of all.
-            if role.actions.contains("readStatistics") && grant.category.is_none() {
+            if check!("statistics.action", role.actions.contains("readStatistics")) && check!("statistics.category", grant.category.is_none()) {
                 lens.statistics.extend(grant.ranges.iter().map(|range| (*range, role.suppress_below)));
             }
-            for see in role.see.iter().filter(|s| s.purposes.contains(purpose)) {
+            for see in role.see.iter().filter(|s| check!("policy.purpose", s.purposes.contains(purpose))) {
                 lens.views.push(View {
                     role: role.name.clone(),
                     rows: see.rows.clone(),

@@ -4,6 +4,7 @@ pub mod actor;
 pub mod bound;
 pub mod lens;
 pub mod mask;
+pub mod mutant;
 pub mod policy;
 pub mod scope;
 

@@ -1,7 +1,9 @@
 //! The rows in reach, as SQL. The only way to a `Scope` is through a lens.
 
 use super::lens::{ChildKeys, Lens, View};
+use super::mutant;
 use super::policy::{Basis, Decision};
+use crate::check;
 use entity::codes::Category;
 use entity::{CodedEnum, DataClass};
 use sea_orm::sea_query::{Alias, Cond, Condition, Expr, ExprTrait, IntoIden};
@@ -31,6 +33,11 @@ fn column(alias: &'static str, name: &'static str) -> Expr {
     Expr::col((Alias::new(alias).into_iden(), Alias::new(name).into_iden()))
 }
 
+/// The condition under its name, as `check!` is for what is decided here.
+fn named(check: &'static str, condition: Condition) -> Condition {
+    if mutant::off(check) { Cond::all().add(Expr::val(1).eq(1)) } else { condition }
+}
+
 fn within(column: &dyn Fn() -> Expr, view: &View) -> Condition {
     view.ranges.iter().fold(Cond::any(), |any, (low, high)| any.add(column().between(*low, *high)))
 }
@@ -40,21 +47,21 @@ fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
     let mut some = false;
     for basis in &view.rows {
         let road = match basis {
-            Basis::Household => within(&|| column(alias, "household_division"), view),
-            Basis::Residence => within(&|| column(alias, "residence_division"), view),
-            Basis::Accepting => within(&|| column(alias, "accepting_division"), view),
+            Basis::Household => named("scope.household", within(&|| column(alias, "household_division"), view)),
+            Basis::Residence => named("scope.residence", within(&|| column(alias, "residence_division"), view)),
+            Basis::Accepting => named("scope.accepting", within(&|| column(alias, "accepting_division"), view)),
             Basis::Organisation => match view.organisation {
-                Some(id) => Cond::any().add(column(alias, "school_id").eq(id)).add(column(alias, "institution_id").eq(id)),
+                Some(id) => named("scope.organisation", Cond::any().add(column(alias, "school_id").eq(id)).add(column(alias, "institution_id").eq(id))),
                 None => continue,
             },
-            Basis::Caseload => Cond::all().add(column(alias, "director_id").eq(view.account)),
+            Basis::Caseload => named("scope.caseload", Cond::all().add(column(alias, "director_id").eq(view.account))),
             Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => continue,
         };
         roads = roads.add(road);
         some = true;
     }
     some.then(|| match view.category {
-        Some(category) => Cond::all().add(roads).add(column(alias, "main_category").eq(category.name())),
+        Some(category) => Cond::all().add(roads).add(named("scope.category", Cond::all().add(column(alias, "main_category").eq(category.name())))),
         None => Cond::all().add(roads),
     })
 }
@@ -68,11 +75,11 @@ impl Lens {
     pub fn accounts(&self, alias: &'static str) -> Scope {
         self.any_view(|view| {
             let mut roads = Cond::any();
-            if view.rows.contains(&Basis::Accounts) {
-                roads = roads.add(within(&|| column(alias, "division"), view));
+            if check!("scope.accounts-basis", view.rows.contains(&Basis::Accounts)) {
+                roads = roads.add(named("scope.accounts", within(&|| column(alias, "division"), view)));
             }
             if view.rows.contains(&Basis::OwnAccount) {
-                roads = roads.add(column(alias, "id").eq(view.account));
+                roads = roads.add(named("scope.own-account", Cond::all().add(column(alias, "id").eq(view.account))));
             }
             (!roads.is_empty()).then_some(roads)
         })
@@ -81,18 +88,18 @@ impl Lens {
     pub fn imports(&self, alias: &'static str) -> Scope {
         self.any_view(|view| {
             let mut roads = Cond::any();
-            if view.rows.contains(&Basis::Imports) {
-                roads = roads.add(within(&|| column(alias, "division"), view));
+            if check!("scope.imports-basis", view.rows.contains(&Basis::Imports)) {
+                roads = roads.add(named("scope.imports", within(&|| column(alias, "division"), view)));
             }
             if view.rows.contains(&Basis::OwnImports) {
-                roads = roads.add(column(alias, "account_id").eq(view.account));
+                roads = roads.add(named("scope.own-imports", Cond::all().add(column(alias, "account_id").eq(view.account))));
             }
             (!roads.is_empty()).then_some(roads)
         })
     }
 
     pub fn audit(&self) -> Scope {
-        if self.views.iter().any(|v| v.rows.contains(&Basis::Audit)) { Scope(Cond::all()) } else { Scope::nothing() }
+        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all()) } else { Scope::nothing() }
     }
 
     fn any_view(&self, condition: impl Fn(&View) -> Option<Condition>) -> Scope {
@@ -102,13 +109,13 @@ impl Lens {
                 any = any.add(one);
             }
         }
-        if any.is_empty() { Scope::nothing() } else { Scope(any) }
+        if any.is_empty() && !mutant::off("scope.nothing") { Scope::nothing() } else { Scope(any) }
     }
 }
 
 /// Whether a view shows (not merely masks) every one of the classes.
 pub fn shows(view: &View, needs: &[DataClass]) -> bool {
-    needs.iter().all(|class| view.decisions.of(*class) == Decision::Show)
+    needs.iter().all(|class| mutant::off_for("scope.needs", class.name()) || view.decisions.of(*class) == Decision::Show)
 }
 
 impl ChildKeys {

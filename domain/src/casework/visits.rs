@@ -2,6 +2,7 @@
 
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
@@ -54,7 +55,7 @@ impl Domain {
             let of_this_child = work
                 .of_child(&entity::tables::intervention::TABLE, intervention)
                 .await?
-                .is_some_and(|(_, owner)| owner.row.id == input.child);
+                .is_some_and(|(_, owner)| check!("visit.intervention", owner.row.id == input.child));
             if !of_this_child {
                 work.problems.add(UserErrorCode::NotFound, "interventionId");
             }

@@ -2,6 +2,7 @@
 
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
@@ -108,7 +109,7 @@ impl Domain {
         };
         let row = benefit::Model::from_query_result(&row, "")?;
         work.may(&child.access)?;
-        if row.version != input.expected_version {
+        if !check!("version", row.version == input.expected_version) {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
         if row.end_month.is_some() {

@@ -4,6 +4,7 @@ use super::load::Reader;
 use crate::access::lens::ChildKeys;
 use crate::access::scope::{CHILD_KEYS, Scope};
 use crate::access::{Basis, Lens, RowAccess};
+use crate::check;
 use crate::error::Result;
 use crate::store::{Cell, read_cell};
 use entity::{DataClass, Family, Kind, Table};
@@ -134,14 +135,14 @@ impl Reader<'_> {
                 decided.0.entry(keys).or_insert_with(|| lens.child(&keys).map(Arc::new)).clone()
             }
             Anchor::Account { .. } => by_view(&|v| {
-                (v.rows.contains(&Basis::Accounts) && cells[0].int().is_some_and(|code| v.in_ranges(code)))
-                    || (v.rows.contains(&Basis::OwnAccount) && cells[1].uuid() == Some(v.account))
+                (v.rows.contains(&Basis::Accounts) && check!("row.accounts", cells[0].int().is_some_and(|code| v.in_ranges(code))))
+                    || (v.rows.contains(&Basis::OwnAccount) && check!("row.own-account", cells[1].uuid() == Some(v.account)))
             }),
             Anchor::Import { .. } => by_view(&|v| {
-                (v.rows.contains(&Basis::Imports) && cells[0].int().is_some_and(|code| v.in_ranges(code)))
-                    || (v.rows.contains(&Basis::OwnImports) && cells[1].uuid() == Some(v.account))
+                (v.rows.contains(&Basis::Imports) && check!("row.imports", cells[0].int().is_some_and(|code| v.in_ranges(code))))
+                    || (v.rows.contains(&Basis::OwnImports) && check!("row.own-imports", cells[1].uuid() == Some(v.account)))
             }),
-            Anchor::Audit => by_view(&|v| v.rows.contains(&Basis::Audit)),
+            Anchor::Audit => by_view(&|v| check!("row.audit", v.rows.contains(&Basis::Audit))),
             Anchor::Person => None,
         }
     }

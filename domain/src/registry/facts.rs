@@ -1,8 +1,9 @@
 //! Dated, evidenced facts on a child or its parents (民发〔2019〕62号 art. 1): true from–to, known from.
 
 use super::check_end;
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
@@ -51,8 +52,9 @@ impl Domain {
             work.problems.add(UserErrorCode::DateOrder, "trueTo");
         }
         let evidence = input.evidence.as_deref().and_then(|t| work.problems.note("evidence", t));
+        let of_child = if mutant::off("fact.person") { Expr::val(1).eq(1) } else { Expr::col((Alias::new("c"), Alias::new("id"))).eq(input.child) };
         if let Some(person) = input.person
-            && work.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).eq(person).and(Expr::col((Alias::new("c"), Alias::new("id"))).eq(input.child))).await?.is_none()
+            && work.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).eq(person).and(of_child)).await?.is_none()
         {
             work.problems.add(UserErrorCode::NotFound, "personId");
         }
@@ -94,7 +96,7 @@ impl Domain {
         };
         let row = fact::Model::from_query_result(&row, "")?;
         work.may(&child.access)?;
-        if row.version != input.expected_version {
+        if !check!("version", row.version == input.expected_version) {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
         if row.true_to.is_some() {

@@ -4,6 +4,7 @@ use super::person::{NewPerson, note_identity, relation_row};
 use super::{check_end, reindex};
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
@@ -148,7 +149,7 @@ impl Domain {
         };
         let row = guardianship::Model::from_query_result(&row, "")?;
         work.may(&child.access)?;
-        if row.version != input.expected_version {
+        if !check!("version", row.version == input.expected_version) {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
         if row.ended_on.is_some() {

@@ -1,6 +1,6 @@
 //! Finding children: filters and orders, each with the classes of data it looks at.
 
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::access::scope::shows;
 use crate::app::Domain;
 use crate::error::{Error, Result};
@@ -56,11 +56,13 @@ impl Domain {
             ChildOrder::Division => ("household_division", DataClass::Registry),
             ChildOrder::FileNumber => ("file_number", DataClass::Registry),
         };
-        needs.push(class);
+        if !mutant::off_for("order", column) {
+            needs.push(class);
+        }
         needs.sort_unstable();
         needs.dedup();
         let reaches_children = |v: &&crate::access::View| shows(v, &[DataClass::Registry]);
-        if actor.lens.views.iter().any(|v| reaches_children(&v)) && !actor.lens.views.iter().any(|v| shows(v, &needs)) {
+        if !mutant::off("filter.refused") && actor.lens.views.iter().any(|v| reaches_children(&v)) && !actor.lens.views.iter().any(|v| shows(v, &needs)) {
             let hidden: Vec<&str> =
                 needs.iter().filter(|class| !actor.lens.views.iter().any(|v| shows(v, &[**class]))).map(|class| class.name()).collect();
             return Err(Error::forbidden("filter", format!("filtering or ordering by data of class {} needs to be allowed to see it", hidden.join(", "))));
@@ -72,63 +74,68 @@ impl Domain {
     fn child_condition(&self, filter: &ChildFilter) -> Result<(Condition, Vec<DataClass>)> {
         let mut all = Condition::all();
         let mut needs = Vec::new();
+        let mut need = |filter: &'static str, class: DataClass| {
+            if !mutant::off_for("filter", filter) {
+                needs.push(class);
+            }
+        };
         if let Some(division) = filter.division {
             let (low, high) = division.range();
             let any = ["household_division", "residence_division", "accepting_division"]
                 .into_iter()
                 .fold(Condition::any(), |any, column| any.add(t(column).between(low, high)));
             all = all.add(any);
-            needs.push(DataClass::Registry);
+            need("division", DataClass::Registry);
         }
         for (division, column) in [(filter.household_division, "household_division"), (filter.residence_division, "residence_division")] {
             if let Some(division) = division {
                 let (low, high) = division.range();
                 all = all.add(t(column).between(low, high));
-                needs.push(DataClass::Registry);
+                need(column, DataClass::Registry);
             }
         }
         if let Some(states) = &filter.states {
             all = all.add(t("state").is_in(names_of(states)));
-            needs.push(DataClass::Registry);
+            need("states", DataClass::Registry);
         }
         if let Some(categories) = &filter.categories {
             all = all.add(t("main_category").is_in(names_of(categories)));
-            needs.push(DataClass::Classification);
+            need("categories", DataClass::Classification);
         }
         if let Some(levels) = &filter.risk_levels {
             all = all.add(t("risk_level").is_in(names_of(levels)));
-            needs.push(DataClass::Classification);
+            need("risk_levels", DataClass::Classification);
         }
         if let Some(sex) = filter.sex {
             all = all.add(t("sex").eq(sex.name()));
-            needs.push(DataClass::Identity);
+            need("sex", DataClass::Identity);
         }
         if let Some(schooling) = &filter.schooling {
             all = all.add(t("schooling").is_in(names_of(schooling)));
-            needs.push(DataClass::Education);
+            need("schooling", DataClass::Education);
         }
         if let Some(from) = filter.born_from {
             all = all.add(t("birth_date").gte(from));
-            needs.push(DataClass::Identity);
+            need("born_from", DataClass::Identity);
         }
         if let Some(to) = filter.born_to {
             all = all.add(t("birth_date").lte(to));
-            needs.push(DataClass::Identity);
+            need("born_to", DataClass::Identity);
         }
         if let Some(since) = filter.changed_since {
             all = all.add(t("changed_at").gte(since));
-            needs.push(DataClass::Registry);
+            need("changed_since", DataClass::Registry);
         }
         if let Some(director) = filter.director {
             all = all.add(t("director_id").eq(director));
-            needs.push(DataClass::Registry);
+            need("director", DataClass::Registry);
         }
         if let Some(number) = &filter.file_number {
             if number.chars().any(char::is_control) {
                 return Err(Error::bad("BAD_SEARCH", "filter.fileNumber", "search by the whole file number"));
             }
             all = all.add(t("file_number").eq(number.trim()));
-            needs.push(DataClass::Registry);
+            need("file_number", DataClass::Registry);
         }
         if let Some(number) = &filter.identity_number {
             let number = entity::IdentityNumber::parse(&names::fold(number))
@@ -140,7 +147,7 @@ impl Domain {
                 .and_where(Expr::col("subject").eq("CHILD"))
                 .to_owned();
             all = all.add(t("id").in_subquery(found));
-            needs.push(DataClass::Identity);
+            need("identity_number", DataClass::Identity);
         }
         if let Some(name) = &filter.name {
             let wrong = || Error::bad("BAD_SEARCH", "filter.name", "search for 1 to 50 characters, pinyin or initials");
@@ -152,7 +159,8 @@ impl Domain {
                 all = all.add(t("id").in_subquery(found));
             }
             // The grams hold guardians' names too.
-            needs.extend([DataClass::Identity, DataClass::Family]);
+            need("name", DataClass::Identity);
+            need("guardian_name", DataClass::Family);
         }
         Ok((all, needs))
     }

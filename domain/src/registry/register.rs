@@ -1,7 +1,7 @@
 //! Registering a child: one file for each.
 
 use super::new_child::NewChild;
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
 use crate::access::lens::ChildKeys;
 use crate::command::{Meta, Outcome, Start, Work};
@@ -54,11 +54,10 @@ impl Domain {
             category: new.main_category,
             ..ChildKeys::default()
         };
-        let access = actor
-            .lens
-            .child(&keys)
-            .ok_or_else(|| Error::forbidden("input.householdDivision", "the child lives outside the divisions of your grants"))?;
-        work.may(&access)?;
+        let outside = || Error::forbidden("input.householdDivision", "the child lives outside the divisions of your grants");
+        if !mutant::off("register.reach") {
+            work.may(&actor.lens.child(&keys).ok_or_else(outside)?)?;
+        }
         let rows = new.rows(self, actor.account, work.now)?;
         if let Some(identity) = rows.identity
             && let Err(error) = work.tx.insert(identity).await

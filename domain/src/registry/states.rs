@@ -1,7 +1,8 @@
 //! The file's own states, its category, who looks after it.
 
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
@@ -119,8 +120,10 @@ impl Domain {
             .expr_as(Expr::col("id"), "id")
             .from_as("account", "t")
             .and_where(Expr::col("id").eq(input.director))
-            .and_where(Expr::col("state").eq(AccountState::Active.name()))
-            .cond_where(actor.lens.accounts("t").condition());
+            .and_where(if mutant::off("director.active") { Expr::val(1).eq(1) } else { Expr::col("state").eq(AccountState::Active.name()) });
+        if !mutant::off("director.scope") {
+            select.cond_where(actor.lens.accounts("t").condition());
+        }
         if work.tx.rows(&select).await?.is_empty() {
             return work.refuse_with(UserErrorCode::NotFound, "directorId").await;
         }
@@ -152,7 +155,7 @@ impl Domain {
             return work.refuse_with(UserErrorCode::NotFound, "childId").await;
         };
         work.may(&found.access)?;
-        if found.row.version != input.expected_version {
+        if !check!("version", found.row.version == input.expected_version) {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
         if found.row.state != FileState::Closed {
@@ -180,7 +183,7 @@ impl Domain {
             return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "childId").await?));
         };
         work.may(&found.access)?;
-        if found.row.version != expected {
+        if !check!("version", found.row.version == expected) {
             return Ok(Err(work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await?));
         }
         if matches!(found.row.state, FileState::Closed | FileState::Merged) {

@@ -51,6 +51,12 @@ impl Db {
         Ok(self.read.query_all_raw(Statement::from_string(self.read.get_database_backend(), sql)).await?)
     }
 
+    /// Runs one insert that gives rows back, in a transaction of its own.
+    pub(crate) async fn write_returning(&self, insert: &sea_orm::sea_query::InsertStatement) -> Result<Vec<QueryResult>> {
+        meter::count();
+        Ok(self.write.query_all(insert).await?)
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         self.raw("SELECT 1").await.map(|_| ())

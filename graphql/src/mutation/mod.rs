@@ -1,6 +1,7 @@
 //! The roots of writing: one mutation for each action.
 
 mod casework;
+mod clients;
 mod files;
 mod imports;
 mod payload;
@@ -13,6 +14,7 @@ use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
 use casework::*;
+use clients::*;
 use files::*;
 use imports::*;
 use programmes::*;
@@ -81,4 +83,12 @@ mutations! {
     end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
     /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
     import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
+    /// Registers a client. It may do nothing until another administrator enables it.
+    register_client(RegisterClientInput) -> RegisterClientPayload by register_client;
+    /// Proposes new keys of a client. The old ones stay in force until another administrator enables the new ones.
+    set_client_keys(SetClientKeysInput) -> SetClientKeysPayload by set_client_keys;
+    /// Stops a client: it gets no more tokens, and those it has end within seconds.
+    disable_client(DisableClientInput) -> DisableClientPayload by disable_client;
+    /// Puts a client, or the keys proposed for it, into force; refused to the one who proposed them.
+    enable_client(EnableClientInput) -> EnableClientPayload by enable_client;
 }

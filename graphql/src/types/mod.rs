@@ -8,7 +8,7 @@ pub mod codes;
 pub mod reference;
 pub mod viewer;
 
-pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Grant, ImportBatch, ImportBatchConnection, ImportRow};
+pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Client, ClientConnection, Grant, ImportBatch, ImportBatchConnection, ImportRow};
 pub use around::{Benefit, Classification, Fact, Guardianship, Person, Relation};
 pub use casework::{Attachment, Intervention, InterventionConnection, Visit, VisitConnection};
 pub use child::{Child, ChildConnection};
@@ -57,5 +57,5 @@ macro_rules! nodes {
 
 nodes!(
     Child, Classification, Person, Relation, Guardianship, Fact, Benefit, Intervention, Visit, Attachment, Division, DivisionChange,
-    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow,
+    Organisation, Programme, ProgrammeRate, Account, Client, Grant, AuditRecord, ImportBatch, ImportRow,
 );

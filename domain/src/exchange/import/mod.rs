@@ -19,6 +19,7 @@ pub(super) use reader::{Opened, open_file};
 
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::error::{Error, Result};
 use crate::exchange::survey::{Item, Mapping, OpenError, ProblemFile, Proposal, Settings, Summary};
 use crate::store::is_double;
@@ -107,7 +108,7 @@ pub(super) fn unreadable(actor: &Actor, error: &OpenError) -> Error {
 }
 
 pub(super) fn may_import(actor: &Actor) -> Result<()> {
-    if actor.lens.actions.contains("importSurvey") {
+    if check!("import.action", actor.lens.actions.contains("importSurvey")) {
         return Ok(());
     }
     Err(Error::forbidden("importSurvey", "none of your grants allows this for the stated purpose"))

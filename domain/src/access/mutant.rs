@@ -1,0 +1,75 @@
+//! Every condition that access hangs on has a name. A build with the feature `mutants`, which only tests ask for, can switch
+//! one off at run time, on its own thread: a test that then still passes does not look. Without the feature nothing of this
+//! is in the program: [`off`] is `false` to the compiler.
+
+/// A condition that access hangs on, under its name: `check!("reach.category", mine == theirs)`.
+#[macro_export]
+macro_rules! check {
+    ($name:literal, $condition:expr) => {
+        ($crate::access::mutant::off($name) || $condition)
+    };
+}
+
+/// Whether this check is switched off.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn off(_check: &'static str) -> bool {
+    false
+}
+
+/// Whether this check is switched off, for everything or for the named one of its cases.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn off_for(_check: &'static str, _case: &str) -> bool {
+    false
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{asked, off, off_for, switch_off};
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    #[derive(Default)]
+    struct Switch {
+        off: Option<String>,
+        asked: BTreeSet<String>,
+    }
+
+    // A test runs on one thread with all its tasks: those beside it keep their checks.
+    thread_local! {
+        static SWITCH: RefCell<Switch> = RefCell::default();
+    }
+
+    pub fn off(check: &'static str) -> bool {
+        SWITCH.with_borrow_mut(|switch| {
+            if !switch.asked.contains(check) {
+                switch.asked.insert(check.to_owned());
+            }
+            switch.off.as_deref() == Some(check)
+        })
+    }
+
+    /// A check of several cases is switched off as `check`, or as `check:case`.
+    pub fn off_for(check: &'static str, case: &str) -> bool {
+        let whole = format!("{check}:{case}");
+        let one = SWITCH.with_borrow_mut(|switch| {
+            let off = switch.off.as_deref() == Some(&whole);
+            switch.asked.insert(whole);
+            off
+        });
+        off(check) || one
+    }
+
+    /// Switches one check off on this thread, or none.
+    pub fn switch_off(check: Option<&str>) {
+        SWITCH.with_borrow_mut(|switch| switch.off = check.map(str::to_owned));
+    }
+
+    /// The checks that were asked on this thread since the last call.
+    pub fn asked() -> BTreeSet<String> {
+        SWITCH.with_borrow_mut(|switch| std::mem::take(&mut switch.asked))
+    }
+}
