@@ -1,11 +1,7 @@
 //! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
 
-<<<<<<< HEAD
 use crate::access::bound::overlap;
-use crate::access::{Actor, Bound, Grant, Language, Lens};
-=======
-use crate::access::{Actor, Grant, Language, Lens, mutant};
->>>>>>> main
+use crate::access::{Actor, Bound, Grant, Language, Lens, mutant};
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
@@ -66,13 +62,8 @@ struct Account {
 
 impl Accounts {
     fn get(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<Account>> {
-<<<<<<< HEAD
         let map = self.accounts.lock().ok()?;
         map.get(&id).filter(|(at, _)| now - at < REMEMBERED).map(|(_, account)| account.clone())
-=======
-        let map = self.0.lock().ok()?;
-        map.get(&id).filter(|(at, _)| check!("account.remembered", now - at < REMEMBERED)).map(|(_, account)| account.clone())
->>>>>>> main
     }
     fn put(&self, account: Arc<Account>, now: DateTime<Utc>) {
         if let Ok(mut map) = self.accounts.lock() {
@@ -143,20 +134,13 @@ impl Domain {
         self.sign_in(&id.to_string(), asking).await
     }
 
-<<<<<<< HEAD
     fn actor(&self, account: &Account, asking: Asking, divisions: Option<&[(i64, i64)]>) -> std::result::Result<Actor, SignInError> {
         let mut granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
         if let Some(bound) = asking.bound.purpose() {
             granted.retain(|purpose| *purpose == bound);
         }
         let purpose = match asking.purpose.as_deref().or(asking.bound.purpose()).map(str::to_owned) {
-            Some(purpose) if granted.contains(purpose.as_str()) => purpose,
-=======
-    fn actor(&self, account: &Account, asking: Asking) -> std::result::Result<Actor, SignInError> {
-        let granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
-        let purpose = match &asking.purpose {
-            Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose.clone(),
->>>>>>> main
+            Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose,
             Some(_) => return Err(SignInError::Purpose { granted: granted.into_iter().map(str::to_owned).collect() }),
             None => account.grants.first().map(|g| g.purpose.clone()).unwrap_or_default(),
         };
