@@ -1,6 +1,8 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use super::{Budget, Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, Budgets};
+use crate::listen::peer::Network;
+use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
 use domain::rates::{KINDS, Rule, Rules};
 use figment::Figment;
@@ -26,6 +28,16 @@ const KEYS: &[&str] = &[
     "log.format",
     "log.filter",
     "metrics.listen",
+    "tls.certificate",
+    "tls.key",
+    "trusted_proxies",
+    "forwarded_header",
+    "budget.requests",
+    "budget.cost",
+    "budget.partner_requests",
+    "budget.partner_cost",
+    "budget.address_requests",
+    "budget.streams",
     "limits.body_bytes",
     "limits.upload_bytes",
     "limits.operation_seconds",
@@ -41,13 +53,17 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "keys.sealing",
+    "keys.sealing_name",
+    "keys.sealing_token_file",
+    "sealing.algorithm",
     "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     figment: &'a Figment,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
@@ -77,6 +93,11 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let sealing = c.sealing(&data, production);
+    let tls = c.tls();
+    let trusted_proxies = c.networks();
+    let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
+    let budgets = c.budgets(production, limits.document.cost);
     let rules = c.rates();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
@@ -100,7 +121,12 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_format,
         log_filter,
         metrics_listen,
+        tls,
+        trusted_proxies,
+        forwarded_by,
         limits,
+        sealing,
+        budgets,
         rules,
     })
 }
@@ -124,7 +150,7 @@ impl Check<'_> {
     }
 
     /// A key's value, or `None` when it is absent or wrong.
-    fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
+    pub(super) fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
         let value = self.figment.find_value(key).ok()?;
         match value.deserialize::<T>() {
             Ok(read) => Some(read),
@@ -135,12 +161,12 @@ impl Check<'_> {
         }
     }
 
-    fn wrong(&mut self, key: &str, value: &str, right: &str) {
+    pub(super) fn wrong(&mut self, key: &str, value: &str, right: &str) {
         let from = self.figment.find_metadata(key).map(|m| format!(" (from {})", m.name)).unwrap_or_default();
         self.problems.push(format!("{key}: \"{value}\"{from} is not right; it should be {right}"));
     }
 
-    fn text(&mut self, key: &str, right: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, right: &str) -> Option<String> {
         let text: String = self.get(key, right)?;
         if text.trim().is_empty() {
             self.wrong(key, &text, right);
@@ -175,6 +201,44 @@ impl Check<'_> {
             fragments: read("limits.fragments", usual.fragments, 10_000),
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
+        }
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let right = "the path of a PEM file";
+        match (self.text("tls.certificate", right), self.text("tls.key", right)) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
+            (None, None) => None,
+            (given, _) => {
+                let missing = if given.is_some() { "tls.key" } else { "tls.certificate" };
+                self.problems.push(format!("{missing}: missing; a certificate and its key go together"));
+                None
+            }
+        }
+    }
+
+    fn networks(&mut self) -> Vec<Network> {
+        let right = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
+        let texts: Vec<String> = self.get("trusted_proxies", right).unwrap_or_default();
+        let mut networks = Vec::new();
+        for text in &texts {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(()) => self.wrong("trusted_proxies", text, "an address or a network, such as 10.0.0.1 or 10.0.0.0/8"),
+            }
+        }
+        networks
+    }
+
+    /// In the demonstration and in development nobody is to meet them unless they are set.
+    fn budgets(&mut self, production: bool, most_cost: u64) -> Budgets {
+        let wide = if production { 1 } else { 1000 };
+        let mut read = |key: &str, default: u64, least: u64| self.number(key, default * wide, least, 1 << 50);
+        Budgets {
+            person: Budget { requests: read("budget.requests", 1_200, 1), cost: read("budget.cost", 2_000_000, most_cost) },
+            partner: Budget { requests: read("budget.partner_requests", 12_000, 1), cost: read("budget.partner_cost", 20_000_000, most_cost) },
+            address: read("budget.address_requests", 12_000, 1),
+            streams: self.number("budget.streams", 100, 1, 100_000) as usize,
         }
     }
 
@@ -344,7 +408,7 @@ fn really(path: &Path) -> PathBuf {
 }
 
 /// Keys are fetched over TLS; outside production also from this machine.
-fn may_fetch(url: &str, production: bool) -> bool {
+pub(super) fn may_fetch(url: &str, production: bool) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     match url.scheme() {
         "https" => true,
