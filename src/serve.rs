@@ -5,7 +5,9 @@ use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::rates::Rates;
 use crate::http::{self, App, Shared};
+use crate::keys::LiveKeys;
 use crate::listen::{self, Terms, accept, listen};
+use crate::oauth::ClientKeys;
 use crate::seams::{self, Behind};
 use crate::telemetry;
 use crate::token::{self, Verifier};
@@ -35,7 +37,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         None => None,
     };
     let address = listener.local_addr().unwrap_or(config.listen);
-    let keys = commands::local_keys(&config, clock.as_ref())?;
+    let keys = commands::local_keys(&config, clock.as_ref())?.map(|keys| Arc::new(LiveKeys::new(&config, keys)));
     let domain = commands::open(&config, !config.profile.is_production(), clock.clone()).await?;
     let is_demo = config.profile == Profile::Demo;
     let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
@@ -46,8 +48,9 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let (stop, stopped) = watch::channel(false);
     let (sockets, mut last_socket) = mpsc::channel(1);
     let app: Shared = Arc::new(App {
-        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone(), !config.profile.is_production()),
-        verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
+        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone()),
+        verifier: Verifier::new(&config, keys.clone(), clock.clone()),
+        client_keys: ClientKeys::default(),
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
         in_flight: Semaphore::new(config.limits.in_flight),
@@ -69,11 +72,15 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let terms = Terms { patience: app.config.limits.read, connections: app.config.limits.connections, tls };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), terms, stopped));
+    let watching = app.keys.clone().map(|keys| tokio::spawn(keys.watch(clock.clone())));
     let loading = tokio::spawn(load(domain.clone(), behind));
     let chaining = tokio::spawn(chain(domain.clone()));
     let tidying = tokio::spawn(tidy(domain.clone()));
     signal().await;
     loading.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     chaining.abort();
     tidying.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
@@ -132,7 +139,7 @@ async fn chain(domain: Domain) {
 /// Forgets what is out of use: answers under idempotency keys, counts of windows that have ended.
 async fn tidy(domain: Domain) {
     loop {
-        for forgotten in [domain.forget_old_answers().await, domain.forget_old_windows().await] {
+        for forgotten in [domain.forget_old_answers().await, domain.forget_old_windows().await, domain.forget_used_proofs().await] {
             if let Err(error) = forgotten {
                 tracing::warn!(error = http::auth::detail(&error), "what is out of use could not be forgotten; tried again");
             }
@@ -159,7 +166,7 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
     let names: Vec<_> = PERSONAS.iter().map(|p| format!("    {:22} {}  {}", p.name, p.title_en, p.title_zh)).collect();
     let first = PERSONAS.iter().find(|p| p.name == "county-officer").or(PERSONAS.first());
     let token = match (&app.keys, first) {
-        (Some(keys), Some(persona)) => token::mint(keys, &app.config.audience, persona.account, token::LONGEST_PERSONA_HOURS, app.domain.clock.as_ref())?,
+        (Some(keys), Some(persona)) => token::mint(&keys.current(), &app.config.audience, persona.account, token::LONGEST_PERSONA_HOURS, app.domain.clock.as_ref())?,
         _ => String::new(),
     };
     let scheme = if app.config.tls.is_some() { "https" } else { "http" };

@@ -41,7 +41,7 @@ impl World {
         let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sealing: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         domain::demo::prepare(&domain).await.expect("prepared");
-        let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() }, true);
+        let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });
         World { domain, schema, url, data, drop }
     }
 
@@ -76,7 +76,8 @@ impl World {
     /// The answer, and the SQL statements it took.
     pub async fn counted(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32) {
         let variables = variables.as_object().cloned().unwrap_or_default();
-        let request = Request { query: query.into(), variables, ..Request::default() };
+        let explore = actor.lens.actions.contains("explore");
+        let request = Request { query: query.into(), variables, explore, ..Request::default() };
         domain::store::meter::metered(async {
             let response = match self.schema.prepare(request) {
                 Ok(prepared) => self.schema.execute(prepared, actor.clone()).await,

@@ -9,8 +9,9 @@ mod tests;
 
 pub use register::{ChangeClient, RegisterClient, SetClientKeys};
 
-use crate::access::Bound;
+use crate::access::{Actor, Bound};
 use crate::app::Domain;
+use crate::audit::Entry;
 use crate::error::{Error, Result};
 use crate::signin::SignInError;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -143,5 +144,26 @@ impl Domain {
         let purpose = bound.purpose().is_none_or(|purpose| client.purposes.contains(purpose));
         let scopes = bound.scopes().is_none_or(|scopes| scopes.is_subset(&client.scopes));
         if client.active && client.account == account && purpose && scopes { Ok(()) } else { Err(SignInError::Unknown) }
+    }
+}
+
+impl Domain {
+    /// Puts on record that a token was issued, refused or denied to a client.
+    pub async fn record_token(&self, client: &Client, actor: Option<&Actor>, outcome: &'static str, request_id: &str) -> Result<()> {
+        let entry = Entry {
+            id: self.clock.id(),
+            at: self.clock.now(),
+            account: Some(client.account),
+            username: actor.map_or_else(|| client.name.clone(), |actor| actor.username.clone()),
+            action: "issueToken".to_owned(),
+            outcome,
+            purpose: actor.map(|actor| actor.purpose.clone()).unwrap_or_default(),
+            legal_basis: actor.map(|actor| actor.legal_basis.clone()).unwrap_or_default(),
+            request_id: request_id.to_owned(),
+            classes: String::new(),
+            objects: crate::audit::objects_of([("Client", client.id)].into_iter()),
+            children: Vec::new(),
+        };
+        self.audit.write(entry).await
     }
 }
