@@ -5,7 +5,7 @@ use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::rates::Rates;
 use crate::http::{self, App, Shared};
-use crate::keys::LiveKeys;
+use crate::keys::{LiveKeys, partner};
 use crate::listen::{self, Terms, accept, listen};
 use crate::oauth::ClientKeys;
 use crate::seams::{self, Behind};
@@ -43,6 +43,8 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
     if is_demo {
         demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {}", commands::plainly(http::auth::detail(&e)))))?;
+        let jwks = partner::demo_partner(&config.data, clock.as_ref()).map_err(|e| Failure::Other(format!("the key of the demonstration's partner cannot be used: {e}")))?;
+        demo::register_clients(&domain, &jwks).await.map_err(|e| Failure::Other(http::auth::detail(&e)))?;
     }
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);

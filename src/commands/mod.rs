@@ -2,14 +2,16 @@
 
 mod admin;
 mod doctor;
+mod documents;
 mod import;
 mod sealing;
+mod keys;
 mod seed;
 mod verify;
 
 use crate::cli::{Admin, Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
-use crate::keys::{self, KeyError, LocalKeys};
+use crate::keys::{self as signing, KeyError, LocalKeys};
 use domain::demo::PERSONAS;
 use crate::{serve, telemetry, token};
 use domain::clock::{Clock, SystemClock};
@@ -92,6 +94,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Verify { settings } => verify::verify(&settings, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,
+        Command::Keys(command) => keys::keys(command, clock.as_ref()),
+        Command::Documents(command) => documents::documents(command, clock).await,
         Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,
         Command::Doctor { settings, listen } => doctor::doctor(&settings, listen, clock).await,
     }
@@ -132,7 +136,7 @@ fn create_data_folder(config: &Config) -> Result<(), Failure> {
 
 pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
     create_data_folder(config)?;
-    Ok(keys::open(keys::Home::of(config), clock)?)
+    Ok(signing::open(signing::Home::of(config), clock)?)
 }
 
 fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {
@@ -144,7 +148,7 @@ fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock
     let data = flags.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into());
     if flags.profile.is_none() {
         // A folder without keys belongs to no demonstration, unless the caller says that it shall.
-        flags.profile = Some(keys::folder_profile(&data).ok_or_else(|| KeyError::None(data.display().to_string()))?);
+        flags.profile = Some(signing::folder_profile(&data).ok_or_else(|| KeyError::None(data.display().to_string()))?);
     }
     if flags.profile == Some(Profile::Production) {
         return Err(Failure::Usage("tokens of personas exist in the demo and development profiles only".into()));

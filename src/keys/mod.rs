@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 mod live;
+pub mod partner;
 mod rotate;
 
 pub use live::LiveKeys;

@@ -177,7 +177,10 @@ async fn what_was_altered_or_is_no_token_is_refused() {
 }
 
 fn stored(kid: &str, signs_from: i64) -> SigningKey {
-    SigningKey { kid: kid.into(), signs_from, ..SigningKey::for_test("ES256") }
+    let mut key = SigningKey::for_test("ES256");
+    key.kid = kid.into();
+    key.signs_from = signs_from;
+    key
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The contract of the binary on the wire: HTTP, WebSocket, command line.
 
 mod command;
+mod documents;
 mod http;
 mod network;
+pub mod oauth;
 mod rates;
 mod slow;
 mod socket;

@@ -91,7 +91,7 @@ impl Lens {
             view.rows.retain(|basis| match basis {
                 Basis::Household | Basis::Residence | Basis::Accepting | Basis::Accounts | Basis::Imports => !view.ranges.is_empty(),
                 Basis::OwnAccount => true,
-                Basis::Organisation | Basis::Caseload | Basis::OwnImports | Basis::Audit => false,
+                _ => false,
             });
         }
         self.views.retain(|view| !view.rows.is_empty());

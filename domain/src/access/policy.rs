@@ -47,6 +47,7 @@ pub enum Basis {
     Imports,
     OwnImports,
     Audit,
+    Alerts,
 }
 
 #[derive(Debug)]
@@ -87,8 +88,8 @@ pub struct Policy {
 pub const ACTIONS: &[&str] = &[
     "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
-    "reopenFile", "importSurvey", "readStatistics", "registerClient", "setClientKeys", "disableClient", "enableClient", "loadDocuments",
-    "explore",
+    "reopenFile", "importSurvey", "readStatistics", "settleAlert", "registerClient", "setClientKeys", "disableClient", "enableClient",
+    "loadDocuments", "explore",
 ];
 
 #[derive(Debug, thiserror::Error)]
