@@ -87,6 +87,7 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
         params::from_uri(&parts.uri)?
     };
     documents::resolve(app, &signed.actor, &mut asked, context).await?;
+    asked.language = context.language;
     let permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
     let mut operation = None;
     let response = match app.schema.prepare(asked) {

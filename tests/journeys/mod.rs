@@ -20,6 +20,8 @@ mod kill;
 mod mutations;
 mod partner;
 mod personas;
+mod plaintext;
+mod sealing;
 mod sheets;
 mod support;
 mod third_party;
