@@ -11,6 +11,7 @@ mod listen;
 mod oauth;
 mod seams;
 mod serve;
+mod signin;
 mod telemetry;
 mod token;
 

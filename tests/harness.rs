@@ -201,6 +201,11 @@ impl Server {
         });
     }
 
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        self.logged.lock().unwrap().clone()
+    }
+
     /// The first line on standard output that begins so, once it is there.
     pub async fn printed_line(&self, start: &str) -> String {
         let until = Instant::now() + Duration::from_secs(10);

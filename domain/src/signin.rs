@@ -1,7 +1,7 @@
 //! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
 
 use crate::access::bound::overlap;
-use crate::access::{Actor, Bound, Grant, Language, Lens, mutant};
+use crate::access::{Actor, Bound, Grant, Language, Lens, SessionRef, mutant};
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
@@ -22,6 +22,8 @@ pub struct Asking {
     pub purpose: Option<String>,
     /// What the token was made for.
     pub bound: Bound,
+    /// The `sid` of the token.
+    pub session: Option<Uuid>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ pub struct Accounts {
 
 type Remembered<K, V> = HashMap<K, (DateTime<Utc>, V)>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Account {
     id: Uuid,
     username: String,
@@ -86,6 +88,10 @@ impl Domain {
     pub async fn sign_in(&self, subject: &str, asking: Asking) -> std::result::Result<Actor, SignInError> {
         let id = Uuid::try_parse(subject).map_err(|_| SignInError::Unknown)?;
         let now = self.clock.now();
+        let session = match asking.session {
+            Some(sid) => Some(SessionRef { id: sid, strong: self.session_strength(sid, id).await?.ok_or(SignInError::Unknown)? }),
+            None => None,
+        };
         let account = match self.accounts.get(id, now) {
             Some(account) => account,
             None => {
@@ -101,7 +107,12 @@ impl Domain {
             Some(codes) => Some(self.divisions_of_token(codes, now).await?),
             None => None,
         };
-        self.actor(&account, asking, divisions.as_deref())
+        if let Some(session) = session.filter(|s| !s.strong) {
+            // Nothing that was granted holds before there is a second factor.
+            let bare = Account { grants: Arc::default(), ..Account::clone(&account) };
+            return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking }, divisions.as_deref())? });
+        }
+        Ok(Actor { session, ..self.actor(&account, asking, divisions.as_deref())? })
     }
 
     async fn divisions_of_token(&self, codes: &[i64], now: DateTime<Utc>) -> Result<Vec<(i64, i64)>> {
@@ -170,6 +181,7 @@ impl Domain {
             grants,
             lens: Arc::new(lens),
             bound: asking.bound,
+            session: None,
         })
     }
 

@@ -50,7 +50,12 @@ pub struct Prepared {
     action: String,
     cost: u64,
     explore: bool,
+    /// Only what is allowed before there is a second factor.
+    enrolling: bool,
 }
+
+/// Roots that need no second factor: the way to one.
+const WITHOUT_SECOND_FACTOR: &[&str] = &["__typename", "viewer", "beginTotpEnrolment", "confirmTotpEnrolment", "signOutEverywhere"];
 
 impl Prepared {
     pub fn kind(&self) -> OperationKind {
@@ -79,7 +84,7 @@ pub struct Schema {
 }
 
 fn build(data: Option<Domain>, suggestions: bool) -> Inner {
-    let mut builder = async_graphql::Schema::build(Query, Mutation, Subscriptions);
+    let mut builder = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions);
     if !suggestions {
         builder = builder.disable_suggestions();
     }
@@ -168,7 +173,9 @@ impl Schema {
             DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
             _ => None,
         });
-        let action = crate::overlap::root_fields(&document, operation).chars().take(100).collect();
+        let roots = crate::overlap::root_fields(&document, operation);
+        let enrolling = roots.split(',').all(|root| WITHOUT_SECOND_FACTOR.contains(&root));
+        let action = roots.chars().take(100).collect();
         let mut inner = async_graphql::Request::new("").variables(variables);
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
@@ -177,7 +184,7 @@ impl Schema {
             inner = inner.disable_introspection();
         }
         inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, action, cost, explore: request.explore })
+        Ok(Prepared { request: inner, kind, name, action, cost, explore: request.explore, enrolling })
     }
 
     fn parse(&self, text: &str, language: Language) -> Result<ExecutableDocument, Box<Response>> {
@@ -193,6 +200,9 @@ impl Schema {
 
     /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
     pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
+        if let Some(refused) = self.too_weak(&prepared, &actor).await {
+            return refused;
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let mut response = self.inner(prepared.explore).execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
@@ -200,8 +210,25 @@ impl Schema {
         self.recorded(response, &actor, action, trail.take()).await
     }
 
+    /// A session without a second factor gets to one, and nowhere else.
+    async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
+        if prepared.enrolling || actor.session.is_none_or(|session| session.strong) {
+            return None;
+        }
+        let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
+        let response = *refused("SECOND_FACTOR_REQUIRED", message.to_owned(), &[]);
+        let trail = Trail::default();
+        trail.denied("second-factor");
+        Some(self.recorded(response, actor, prepared.action.clone(), trail.take()).await)
+    }
+
     /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
+        if actor.session.is_some_and(|session| !session.strong) {
+            let schema = self.clone();
+            let refused = async move { schema.too_weak(&Prepared { enrolling: false, ..prepared }, &actor).await };
+            return Box::pin(futures_util::stream::once(refused).filter_map(std::future::ready));
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let schema = self.clone();
@@ -260,7 +287,7 @@ pub async fn vet(text: &str, limits: &Limits) -> Result<String, Vec<String>> {
         if let Some(key) = crate::overlap::conflict(&document, &operation.node) {
             wrong.push(format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice"));
         }
-        let schema = async_graphql::Schema::build(Query, Mutation, Subscriptions).extension(OnlyValidate).finish();
+        let schema = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).extension(OnlyValidate).finish();
         let mut request = async_graphql::Request::new(text).disable_introspection();
         if let Some(name) = name {
             request = request.operation_name(name.to_string());

@@ -22,6 +22,7 @@ impl<T> IsSet for MaybeUndefined<T> {
 impl IsSet for String {}
 impl<T> IsSet for Vec<T> {}
 impl IsSet for ID {}
+impl IsSet for crate::scalars::SecretText {}
 impl IsSet for bool {}
 impl IsSet for i64 {}
 impl IsSet for i32 {}

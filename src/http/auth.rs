@@ -32,6 +32,11 @@ pub fn shown<'a>(value: &'a str, proof: Option<&'a str>) -> Option<Shown<'a>> {
     (dpop || scheme.eq_ignore_ascii_case("bearer")).then(|| Shown { token: token.trim(), dpop, proof })
 }
 
+/// The token of an `Authorization` value that goes without a proof.
+pub fn bearer(value: &str) -> Option<&str> {
+    shown(value, None).filter(|shown| !shown.dpop).map(|shown| shown.token)
+}
+
 pub async fn sign_in(app: &App, headers: &HeaderMap, context: &Context) -> Result<SignedIn, Refused> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let wrong = || Refused::unauthenticated(Some("invalid_token"));
@@ -110,7 +115,7 @@ fn same_grants(a: &Actor, b: &Actor) -> bool {
 }
 
 pub async fn actor(app: &App, verified: &Verified, purpose: Option<String>, context: &Context) -> Result<Actor, Refused> {
-    let asking = Asking { language: context.language, request_id: context.request_id.clone(), purpose, bound: verified.bound.clone() };
+    let asking = Asking { language: context.language, request_id: context.request_id.clone(), purpose, session: verified.session, bound: verified.bound.clone() };
     app.domain.sign_in(&verified.subject, asking).await.map_err(|error| match error {
         SignInError::Unknown => Refused::unauthenticated(Some("invalid_token")),
         SignInError::Purpose { granted } => {

@@ -15,6 +15,7 @@ use domain::check;
 use domain::access::Bound;
 use domain::access::bound::Limits;
 use domain::clock::Clock;
+use domain::staff::Opened;
 use issuer::RemoteIssuer;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::json;
@@ -55,6 +56,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub subject: String,
+    /// The session it belongs to; only tokens of our own have one.
+    pub session: Option<Uuid>,
     pub expires: i64,
     /// What it was made for.
     pub bound: Bound,
@@ -100,6 +103,7 @@ impl Verifier {
         let audience_is = |audience: &str| claims.audience.iter().any(|a| a == audience);
         let local = self.local.as_ref().map(|local| (local, local.keys.current()));
         let generation = self.generation();
+        let mut session = None;
         let ours = local.filter(|(_, keys)| check!("token.local-issuer", keys.issuer == claims.issuer));
         if let Some((local, keys)) = &ours {
             if !check!("token.audience", audience_is(&local.audience)) {
@@ -107,6 +111,7 @@ impl Verifier {
             }
             let key = keys.verifying(&parsed.kid, claims.issued, now).ok_or(Refusal::Key)?;
             check_signature(key.alg, &key.decoding, &parsed)?;
+            session = claims.session.as_deref().map(|sid| Uuid::try_parse(sid).map_err(|_| Refusal::Claim("sid"))).transpose()?;
         } else {
             let remote = self.remote.iter().find(|r| check!("token.issuer", r.config.issuer == claims.issuer)).ok_or(Refusal::Issuer)?;
             if !check!("token.issuer-audience", audience_is(&remote.config.audience)) {
@@ -123,7 +128,7 @@ impl Verifier {
             Some(id) => Some(Uuid::try_parse(&id).map_err(|_| Refusal::Claim("client_id"))?),
         };
         let limits = Limits { client, purpose, divisions, scopes: scopes.filter(|_| client.is_some()) };
-        let verified = Verified { subject, expires, bound: Bound::from(limits), jkt };
+        let verified = Verified { session, subject, expires, bound: Bound::from(limits), jkt };
         self.remember(fingerprint, &verified, now, generation);
         Ok(verified)
     }
@@ -161,6 +166,18 @@ fn check_signature(alg: Algorithm, key: &DecodingKey, parsed: &strict::Parsed<'_
         _ if mutant::off("token.signature") => Ok(()),
         _ => Err(Refusal::Signature),
     }
+}
+
+/// An access token of a session.
+pub fn mint_for_session(keys: &LocalKeys, audience: &str, opened: &Opened, expires: i64, clock: &dyn Clock) -> Result<String, KeyError> {
+    let now = clock.now().timestamp();
+    let key = keys.signing(now).ok_or_else(|| KeyError::None("the data folder".into()))?;
+    let header = json!({ "alg": key.alg, "typ": "at+jwt", "kid": key.kid });
+    let claims = json!({
+        "iss": keys.issuer, "aud": audience, "sub": opened.account.to_string(), "jti": clock.id().to_string(),
+        "iat": now, "nbf": now, "exp": expires, "sid": opened.session.to_string(), "amr": opened.methods,
+    });
+    key.sign(&header, &claims).map_err(|e| KeyError::Damaged { path: "the signing keys".into(), what: e.to_string() })
 }
 
 /// An access token for an account, signed with the key of the hour.

@@ -6,6 +6,7 @@ mod http;
 mod network;
 pub mod oauth;
 mod rates;
+mod signin;
 mod slow;
 mod socket;
 mod sse;

@@ -35,6 +35,14 @@ pub struct Grant {
     pub purpose: String,
 }
 
+/// The session a token belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRef {
+    pub id: Uuid,
+    /// Without a second factor it is good for enrolling one, and for nothing else.
+    pub strong: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub account: Uuid,
@@ -50,4 +58,6 @@ pub struct Actor {
     pub lens: Arc<Lens>,
     /// What the token was made for.
     pub bound: Bound,
+    /// None for tokens of other issuers, of clients and of personas.
+    pub session: Option<SessionRef>,
 }

@@ -90,7 +90,12 @@ pub const ACTIONS: &[&str] = &[
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
     "reopenFile", "importSurvey", "readStatistics", "settleAlert", "registerClient", "setClientKeys", "disableClient", "enableClient",
     "loadDocuments", "explore",
+    "createAccount", "disableAccount", "enableAccount", "resetSecondFactor", "issueActivationCode",
 ];
+
+/// What everyone who is signed in may do to one's own account, without any grant.
+pub const OWN_ACTIONS: &[&str] =
+    &["changePassword", "beginTotpEnrolment", "confirmTotpEnrolment", "newRecoveryCodes", "revokeSession", "signOutEverywhere"];
 
 #[derive(Debug, thiserror::Error)]
 #[error("the access policy is not usable: {0}")]
