@@ -2,6 +2,7 @@
 
 mod command;
 mod documents;
+mod hostile;
 mod http;
 mod network;
 pub mod oauth;
@@ -10,3 +11,4 @@ mod signin;
 mod slow;
 mod socket;
 mod sse;
+mod supply;
