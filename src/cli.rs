@@ -150,6 +150,12 @@ pub enum Command {
     /// The keys that seal personal data
     #[command(subcommand)]
     Sealing(Sealing),
+    /// Keys that sign access tokens
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Lists of the documents that clients may run
+    #[command(subcommand)]
+    Documents(Documents),
     /// Administrators
     #[command(subcommand)]
     Admin(Admin),
@@ -239,5 +245,82 @@ pub enum Admin {
         /// Who that person is there
         #[arg(long, value_name = "SUBJECT", requires = "external_issuer")]
         external_subject: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Show them: id, algorithm, what each does now
+    List {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Publish a new key now, that signs after a while; the one before it goes on verifying
+    #[command(after_long_help = "Servers that share the key file notice within seconds. Verifiers elsewhere need time to fetch the new key: \
+        the lead should be no shorter than they remember the old set (10 minutes in this program).")]
+    Rotate {
+        #[command(flatten)]
+        settings: Settings,
+        /// After how many seconds it signs
+        #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(i64).range(0..=86_400))]
+        lead: i64,
+    },
+    /// Take a key away; its tokens end at once
+    Retire {
+        #[command(flatten)]
+        settings: Settings,
+        /// Its id, as `list` shows it
+        #[arg(value_name = "KID")]
+        kid: String,
+        /// Although tokens it signed may still be good: the key is no longer secret
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Documents {
+    /// Put the documents of a manifest on a client's list; all of them or none
+    #[command(after_long_help = "Manifests: Apollo's generate-persisted-query-manifest; or an object of SHA-256 and text, as Relay (persistConfig, \
+        algorithm SHA256) and the client preset of GraphQL Code Generator (hashAlgorithm sha256) write it.\n\n\
+        Example:\n  child-welfare documents load --client demo-partner --as system-administrator manifest.json")]
+    Load {
+        #[command(flatten)]
+        settings: Settings,
+        /// Name of the client
+        #[arg(long, value_name = "NAME")]
+        client: String,
+        /// Account under which it is on record
+        #[arg(long = "as", value_name = "NAME")]
+        account: String,
+        /// Take everything else off the list
+        #[arg(long)]
+        replace: bool,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Show a client's list
+    List {
+        #[command(flatten)]
+        settings: Settings,
+        /// Name of the client
+        #[arg(long, value_name = "NAME")]
+        client: String,
+    },
+    /// Take documents off a client's list
+    Remove {
+        #[command(flatten)]
+        settings: Settings,
+        /// Name of the client
+        #[arg(long, value_name = "NAME")]
+        client: String,
+        /// Account under which it is on record
+        #[arg(long = "as", value_name = "NAME")]
+        account: String,
+        /// All of them
+        #[arg(long)]
+        all: bool,
+        #[arg(value_name = "sha256:HASH")]
+        ids: Vec<String>,
     },
 }

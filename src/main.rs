@@ -8,6 +8,7 @@ mod http;
 mod keys;
 mod kms;
 mod listen;
+mod oauth;
 mod seams;
 mod serve;
 mod signin;

@@ -5,7 +5,9 @@ use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::rates::Rates;
 use crate::http::{self, App, Shared};
+use crate::keys::{LiveKeys, partner};
 use crate::listen::{self, Terms, accept, listen};
+use crate::oauth::ClientKeys;
 use crate::seams::{self, Behind};
 use crate::telemetry;
 use crate::token::{self, Verifier};
@@ -37,19 +39,22 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         None => None,
     };
     let address = listener.local_addr().unwrap_or(config.listen);
-    let keys = commands::local_keys(&config, clock.as_ref())?;
+    let keys = commands::local_keys(&config, clock.as_ref())?.map(|keys| Arc::new(LiveKeys::new(&config, keys)));
     let domain = commands::open(&config, !config.profile.is_production(), clock.clone()).await?;
     let is_demo = config.profile == Profile::Demo;
     let behind = Behind { children: if is_demo { config.demo_children } else { 0 }, divisions: config.load_divisions };
     if is_demo {
         demo::prepare(&domain).await.map_err(|e| Failure::Other(format!("the demonstration cannot be prepared: {}", commands::plainly(http::auth::detail(&e)))))?;
+        let jwks = partner::demo_partner(&config.data, clock.as_ref()).map_err(|e| Failure::Other(format!("the key of the demonstration's partner cannot be used: {e}")))?;
+        demo::register_clients(&domain, &jwks).await.map_err(|e| Failure::Other(http::auth::detail(&e)))?;
     }
     let other = |e: &dyn std::fmt::Display| Failure::Other(e.to_string());
     let (stop, stopped) = watch::channel(false);
     let (sockets, mut last_socket) = mpsc::channel(1);
     let app: Shared = Arc::new(App {
-        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone(), !config.profile.is_production()),
-        verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
+        schema: graphql::Schema::new(domain.clone(), config.limits.document.clone()),
+        verifier: Verifier::new(&config, keys.clone(), clock.clone()),
+        client_keys: ClientKeys::default(),
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
         in_flight: Semaphore::new(config.limits.in_flight),
@@ -71,12 +76,16 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     });
     let terms = Terms { patience: app.config.limits.read, connections: app.config.limits.connections, tls };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), terms, stopped));
+    let watching = app.keys.clone().map(|keys| tokio::spawn(keys.watch(clock.clone())));
     let loading = tokio::spawn(load(domain.clone(), behind));
     let chaining = tokio::spawn(chain(domain.clone()));
     let tidying = tokio::spawn(tidy(domain.clone()));
     let ending = tokio::spawn(end_access(domain.clone()));
     signal().await;
     loading.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     chaining.abort();
     tidying.abort();
     ending.abort();
@@ -138,7 +147,7 @@ async fn chain(domain: Domain) {
 async fn tidy(domain: Domain) {
     loop {
         let rows = [domain.forget_old_answers().await, domain.forget_old_windows().await, domain.forget_old_sessions().await];
-        for forgotten in rows.into_iter().chain([domain.forget_old_uploads().await]) {
+        for forgotten in rows.into_iter().chain([domain.forget_old_uploads().await, domain.forget_used_proofs().await]) {
             if let Err(error) = forgotten {
                 tracing::warn!(error = http::auth::detail(&error), "what is out of use could not be forgotten; tried again");
             }
@@ -165,7 +174,7 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
     let names: Vec<_> = PERSONAS.iter().map(|p| format!("    {:22} {}  {}", p.name, p.title_en, p.title_zh)).collect();
     let first = PERSONAS.iter().find(|p| p.name == "county-officer").or(PERSONAS.first());
     let token = match (&app.keys, first) {
-        (Some(keys), Some(persona)) => token::mint(keys, &app.config.audience, persona.account, token::LONGEST_PERSONA_HOURS, app.domain.clock.as_ref())?,
+        (Some(keys), Some(persona)) => token::mint(&keys.current(), &app.config.audience, persona.account, token::LONGEST_PERSONA_HOURS, app.domain.clock.as_ref())?,
         _ => String::new(),
     };
     let scheme = if app.config.tls.is_some() { "https" } else { "http" };

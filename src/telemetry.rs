@@ -9,6 +9,7 @@ pub const REQUESTS: &str = "child_welfare_requests_total";
 pub const SECONDS: &str = "child_welfare_request_duration_seconds";
 pub const IN_FLIGHT: &str = "child_welfare_requests_in_flight";
 pub const STATEMENTS: &str = "child_welfare_sql_statements_total";
+pub const UNTRUSTED: &str = "child_welfare_untrusted_documents_total";
 pub const SOCKETS: &str = "child_welfare_websockets_open";
 pub const SUBSCRIPTIONS: &str = "child_welfare_subscriptions_open";
 
@@ -35,6 +36,7 @@ pub fn start_metrics() -> Result<PrometheusHandle, Box<dyn std::error::Error>> {
     metrics::describe_histogram!(SECONDS, "Time from the head of a request to its answer");
     metrics::describe_gauge!(IN_FLIGHT, "Requests being answered");
     metrics::describe_counter!(STATEMENTS, "SQL statements run for requests");
+    metrics::describe_counter!(UNTRUSTED, "Documents on no list, by client: refused, or only reported");
     metrics::describe_gauge!(SOCKETS, "Open WebSockets");
     metrics::describe_gauge!(SUBSCRIPTIONS, "Running subscriptions");
     let upkeep = handle.clone();

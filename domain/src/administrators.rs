@@ -147,6 +147,7 @@ impl Domain {
             legal_basis: self.policy.legal_basis(purpose).to_owned(),
             grants: Arc::new(Vec::new()),
             lens: Arc::new(Lens::default()),
+            bound: crate::access::Bound::default(),
             session: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Policy};
 use crate::audit::AuditWriter;
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::rates::Rules;
@@ -59,6 +60,7 @@ pub struct Inner {
     pub(crate) hasher: Hasher,
     pub(crate) sessions: Sessions,
     pub accounts: Accounts,
+    pub clients: Clients,
     pub data: PathBuf,
     pub profile: &'static str,
     changes: broadcast::Sender<Change>,
@@ -73,7 +75,10 @@ impl std::ops::Deref for Domain {
 
 impl Domain {
     pub async fn open(options: DomainOptions) -> std::result::Result<Domain, StartError> {
-        let policy = Policy::shipped()?;
+        let mut policy = Policy::shipped()?;
+        if options.profile != "production" {
+            policy = policy.outside_production();
+        }
         let mut private = std::fs::DirBuilder::new();
         private.recursive(true);
         #[cfg(unix)]
@@ -103,6 +108,7 @@ impl Domain {
             sign_in: options.sign_in,
             sessions: Sessions::default(),
             accounts,
+            clients: Clients::default(),
             data: options.data,
             profile: options.profile,
             changes,

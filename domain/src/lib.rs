@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
 pub mod casework;
+pub mod clients;
 pub mod clock;
 pub mod command;
 pub mod demo;

@@ -81,6 +81,10 @@ impl Domain {
         self.list(actor, want, Condition::all(), &[("division", false)], &[DataClass::Registry], page).await
     }
 
+    pub async fn clients(&self, actor: &Actor, want: &Want, page: PageArgs) -> Result<Page> {
+        self.list(actor, want, Condition::all(), &[("name", false)], &[DataClass::Account], page).await
+    }
+
     pub async fn import_batches(&self, actor: &Actor, want: &Want, page: PageArgs) -> Result<Page> {
         self.list(actor, want, Condition::all(), &[("created_at", true)], &[DataClass::Registry], page).await
     }

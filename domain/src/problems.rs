@@ -48,6 +48,7 @@ entity::coded! {
         OutOfReach = "OUT_OF_REACH", "有一部分不在您的权限范围内，请由上级办理", "part of it is beyond your reach: a higher office has to do this";
         ClassNotAllowed = "CLASS_NOT_ALLOWED", "超出可给予的数据类别", "more classes of data than can be given";
         BadValue = "BAD_VALUE", "取值不正确", "the value is not possible";
+        OwnProposal = "OWN_PROPOSAL", "不能批准自己提出的申请，请由他人批准", "nobody approves what he proposed himself: another person has to";
         UploadNotFound = "UPLOAD_NOT_FOUND", "没有找到上传的文件", "the uploaded file was not found";
         PasswordShort = "PASSWORD_SHORT", "密码过短，至少字符数", "the password is too short; least number of characters";
         PasswordGuessable = "PASSWORD_GUESSABLE", "密码过于常见、有规律或与本人、本单位有关，请换一个", "the password is a common or regular one, or made of your own name: choose another";

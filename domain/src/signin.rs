@@ -1,6 +1,7 @@
 //! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
 
-use crate::access::{Actor, Grant, Language, Lens, NamedAccess, SessionRef, mutant};
+use crate::access::bound::overlap;
+use crate::access::{Actor, Bound, Grant, Language, Lens, NamedAccess, SessionRef, mutant};
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub struct Asking {
     pub request_id: String,
     /// The purpose stated in `X-Purpose`; otherwise that of the first grant.
     pub purpose: Option<String>,
+    /// What the token was made for.
+    pub bound: Bound,
     /// The `sid` of the token.
     pub session: Option<Uuid>,
 }
@@ -36,11 +39,18 @@ pub enum SignInError {
 
 /// How long an account and its grants are remembered.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(2);
+const DIVISIONS_REMEMBERED: TimeDelta = TimeDelta::seconds(60);
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Accounts lately seen.
 #[derive(Default)]
-pub struct Accounts(Mutex<HashMap<Uuid, (DateTime<Utc>, Arc<Account>)>>);
+pub struct Accounts {
+    accounts: Mutex<HashMap<Uuid, (DateTime<Utc>, Arc<Account>)>>,
+    /// What the divisions named in tokens stand for.
+    ranges: Mutex<Remembered<i64, Vec<(i64, i64)>>>,
+}
+
+type Remembered<K, V> = HashMap<K, (DateTime<Utc>, V)>;
 
 #[derive(Clone, Debug)]
 struct Account {
@@ -55,11 +65,11 @@ struct Account {
 
 impl Accounts {
     fn get(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<Account>> {
-        let map = self.0.lock().ok()?;
-        map.get(&id).filter(|(at, _)| check!("account.remembered", now - at < REMEMBERED)).map(|(_, account)| account.clone())
+        let map = self.accounts.lock().ok()?;
+        map.get(&id).filter(|(at, _)| now - at < REMEMBERED).map(|(_, account)| account.clone())
     }
     fn put(&self, account: Arc<Account>, now: DateTime<Utc>) {
-        if let Ok(mut map) = self.0.lock() {
+        if let Ok(mut map) = self.accounts.lock() {
             if map.len() >= MOST_REMEMBERED {
                 map.clear();
             }
@@ -68,7 +78,7 @@ impl Accounts {
     }
     /// Forgets everything, after accounts or grants were changed here.
     pub fn forget(&self) {
-        if let Ok(mut map) = self.0.lock() {
+        if let Ok(mut map) = self.accounts.lock() {
             map.clear();
         }
     }
@@ -91,12 +101,41 @@ impl Domain {
                 account
             }
         };
+        if let Some(client) = asking.bound.client() {
+            self.check_client(client, id, &asking.bound).await?;
+        }
+        let divisions = match asking.bound.divisions() {
+            Some(codes) => Some(self.divisions_of_token(codes, now).await?),
+            None => None,
+        };
         if let Some(session) = session.filter(|s| !s.strong) {
             // Nothing that was granted holds before there is a second factor.
             let bare = Account { grants: Arc::default(), ..Account::clone(&account) };
-            return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking })? });
+            return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking }, divisions.as_deref())? });
         }
-        Ok(Actor { session, ..self.actor(&account, asking)? })
+        Ok(Actor { session, ..self.actor(&account, asking, divisions.as_deref())? })
+    }
+
+    async fn divisions_of_token(&self, codes: &[i64], now: DateTime<Utc>) -> Result<Vec<(i64, i64)>> {
+        let mut all = Vec::new();
+        for code in codes {
+            let known = self.accounts.ranges.lock().ok().and_then(|map| map.get(code).filter(|(at, _)| now - at < DIVISIONS_REMEMBERED).map(|(_, r)| r.clone()));
+            let ranges = match known {
+                Some(ranges) => ranges,
+                None => {
+                    let ranges = self.ranges(*code).await?;
+                    if let Ok(mut map) = self.accounts.ranges.lock() {
+                        if map.len() >= MOST_REMEMBERED {
+                            map.clear();
+                        }
+                        map.insert(*code, (now, ranges.clone()));
+                    }
+                    ranges
+                }
+            };
+            all.extend(ranges);
+        }
+        Ok(all)
     }
 
     /// The actor of an account named on the command line.
@@ -107,16 +146,35 @@ impl Domain {
         self.sign_in(&id.to_string(), asking).await
     }
 
-    fn actor(&self, account: &Account, asking: Asking) -> std::result::Result<Actor, SignInError> {
-        let granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
-        let purpose = match &asking.purpose {
-            Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose.clone(),
+    fn actor(&self, account: &Account, asking: Asking, divisions: Option<&[(i64, i64)]>) -> std::result::Result<Actor, SignInError> {
+        let mut granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
+        if let Some(bound) = asking.bound.purpose() {
+            granted.retain(|purpose| *purpose == bound);
+        }
+        let purpose = match asking.purpose.as_deref().or(asking.bound.purpose()).map(str::to_owned) {
+            Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose,
             Some(_) => return Err(SignInError::Purpose { granted: granted.into_iter().map(str::to_owned).collect() }),
             None => account.grants.first().map(|g| g.purpose.clone()).unwrap_or_default(),
         };
         let now = self.clock.now();
         let named: Vec<NamedAccess> = account.named.iter().filter(|access| check!("named.expiry", now < access.valid_to)).cloned().collect();
-        let lens = Lens::new(&self.policy, account.id, &account.grants, &purpose).with_named(account.id, &named, &purpose);
+        let mut lens = Lens::new(&self.policy, account.id, &account.grants, &purpose);
+        let mut grants = account.grants.clone();
+        match divisions {
+            // A token bound to divisions reaches no child beside them by name.
+            Some(divisions) => {
+                lens = lens.within(divisions);
+                let narrowed = grants.iter().map(|g| Grant { ranges: overlap(&g.ranges, divisions), ..g.clone() });
+                grants = Arc::new(narrowed.filter(|g| !g.ranges.is_empty()).collect());
+            }
+            None => lens = lens.with_named(account.id, &named, &purpose),
+        }
+        if let Some(bound) = asking.bound.purpose() {
+            grants = Arc::new(grants.iter().filter(|g| g.purpose == bound).cloned().collect());
+        }
+        if let Some(scopes) = asking.bound.scopes() {
+            lens = lens.scoped_to(scopes);
+        }
         Ok(Actor {
             account: account.id,
             username: account.username.clone(),
@@ -127,8 +185,9 @@ impl Domain {
             request_id: asking.request_id,
             legal_basis: self.policy.legal_basis(&purpose).to_owned(),
             purpose,
-            grants: account.grants.clone(),
+            grants,
             lens: Arc::new(lens),
+            bound: asking.bound,
             session: None,
         })
     }

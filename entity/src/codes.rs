@@ -205,6 +205,17 @@ crate::coded! {
         Suspended = "SUSPENDED", "停用", "suspended";
         Closed = "CLOSED", "注销", "closed";
     }
+    /// What a registered client is.
+    ClientKind {
+        Partner = "PARTNER", "合作系统", "the system of a partner: signs in by itself";
+        App = "APP", "应用程序", "a program that people use";
+    }
+    /// Whether a client may run documents that are not on its list.
+    DocumentMode {
+        Off = "OFF", "不限制", "it may run any document";
+        Report = "REPORT", "仅报告", "it may, and what would be refused is counted and logged";
+        Enforce = "ENFORCE", "强制", "it runs the documents of its list and no others";
+    }
     /// State of an attachment.
     AttachmentState {
         Announced = "ANNOUNCED", "已登记", "announced: metadata only";

@@ -1,10 +1,10 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccessKind, AccessState, AccountState, AlertKind, AlertOutcome, AlertState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
-    EnrolmentState, EthnicGroup, FactKind, FileState, GrantState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
-    ImportRowState, ImportState, InterventionKind, InterventionState, LookupStatus, OrganisationKind, RelationKind, ReviewOutcome, RiskLevel,
-    Schooling, SealedKind, Sex, VisitFinding, VisitKind,
+    AccessKind, AccessState, AccountState, AlertKind, AlertOutcome, AlertState, AttachmentState, CareMode, Category, ClientKind, ClosureReason,
+    DivisionChangeKind, DocumentMode, EnrolmentState, EthnicGroup, FactKind, FileState, GrantState, GuardianshipEnd, GuardianshipKind,
+    GuardianshipQuality, ImportRowState, ImportState, InterventionKind, InterventionState, LookupStatus, OrganisationKind, RelationKind,
+    ReviewOutcome, RiskLevel, Schooling, SealedKind, Sex, VisitFinding, VisitKind,
 };
 use crate::{Fen, Sealed, SealedCode};
 use uuid::Uuid;
@@ -182,6 +182,45 @@ crate::table! {
         content: Sealed => Sealed,
         created_at: Time => Sealed,
         created_by: Uuid => Sealed,
+    }
+    /// A program that signs in by itself, or that people use.
+    client "client" Client: Account {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        account_id: Uuid => Account,
+        name: String => Account,
+        kind: ClientKind => Account,
+        state: AccountState => Account,
+        jwks: Option<String> => Account,
+        jwks_uri: Option<String> => Account,
+        proposed_jwks: Option<String> => Account,
+        proposed_jwks_uri: Option<String> => Account,
+        proposed_by: Option<Uuid> => Account,
+        purposes: String => Account,
+        scopes: String => Account,
+        documents: Option<DocumentMode> => Account,
+        token_seconds: i64 => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+        updated_at: Time => Account,
+        updated_by: Uuid => Account,
+    }
+    /// A document that a client may run.
+    client_document "client_document" ClientDocument: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        client_id: Uuid => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        hash: Vec<u8> => Account,
+        name: String => Account,
+        text: String => Account,
+        created_at: Time => Account,
+    }
+    /// Assertions and proofs of possession that were used, until they expire.
+    used_proof "used_proof" UsedProof: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        fingerprint: Vec<u8> => Account,
+        expires_at: Time => Account,
     }
     /// The child's file.
     child "child" Child: Child {

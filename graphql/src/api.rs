@@ -6,11 +6,14 @@ use crate::messages;
 use crate::mutation::Mutation;
 use crate::query::Query;
 use crate::subscription::Subscriptions;
+use crate::trusted::{OnlyValidate, Trusted};
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value, Variables};
 use domain::Domain;
 use domain::access::{Actor, Language};
 use domain::audit::Entry;
+use domain::check;
+use domain::clients::documents::Hash;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
@@ -21,6 +24,12 @@ pub struct Request {
     pub operation_name: Option<String>,
     pub variables: serde_json::Map<String, serde_json::Value>,
     pub extensions: serde_json::Map<String, serde_json::Value>,
+    /// The document by its name, `sha256:…`; whoever runs the request puts its text into `query` first.
+    pub document_id: Option<String>,
+    /// The hash of a text that is on the caller's list.
+    pub trusted: Option<Hash>,
+    /// Whether the caller may ask for the schema itself, and hears what a misspelt name may have meant.
+    pub explore: bool,
     /// Of the messages when it is refused.
     pub language: Language,
 }
@@ -40,6 +49,7 @@ pub struct Prepared {
     /// For the audit trail.
     action: String,
     cost: u64,
+    explore: bool,
     /// Only what is allowed before there is a second factor.
     enrolling: bool,
 }
@@ -66,13 +76,18 @@ type Inner = async_graphql::Schema<Query, Mutation, Subscriptions>;
 #[derive(Clone)]
 pub struct Schema {
     inner: Inner,
+    /// The same with suggestions, for those who may explore.
+    suggesting: Inner,
     domain: Domain,
     limits: Limits,
-    introspection: bool,
+    trusted: Trusted,
 }
 
-fn build(data: Option<Domain>) -> Inner {
-    let builder = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).disable_suggestions();
+fn build(data: Option<Domain>, suggestions: bool) -> Inner {
+    let mut builder = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions);
+    if !suggestions {
+        builder = builder.disable_suggestions();
+    }
     match data {
         Some(domain) => builder.data(domain).finish(),
         None => builder.finish(),
@@ -117,13 +132,18 @@ fn over(broken: &Broken, language: Language) -> Box<Response> {
 }
 
 impl Schema {
-    pub fn new(domain: Domain, limits: Limits, introspection: bool) -> Schema {
-        Schema { inner: build(Some(domain.clone())), domain, limits, introspection }
+    pub fn new(domain: Domain, limits: Limits) -> Schema {
+        let (inner, suggesting) = (build(Some(domain.clone()), false), build(Some(domain.clone()), true));
+        Schema { inner, suggesting, domain, limits, trusted: Trusted::default() }
+    }
+
+    fn inner(&self, explore: bool) -> &Inner {
+        if explore { &self.suggesting } else { &self.inner }
     }
 
     /// The schema as text.
     pub fn sdl() -> String {
-        let text = build(None).sdl();
+        let text = build(None, false).sdl();
         // Directives of the language itself are not for a schema to define; the one of the nullability specification gets its default.
         let own = "directive @semanticNonNull(levels: [Int!]) on FIELD_DEFINITION";
         let full = "directive @semanticNonNull(\n\t\"\"\"\n\tLevels of a list it holds for; 0 is the field itself.\n\t\"\"\"\n\tlevels: [Int] = [0]\n) on FIELD_DEFINITION";
@@ -133,14 +153,10 @@ impl Schema {
     /// Parses, and checks limits, before anything runs. An error here is a request error: nothing was executed.
     pub fn prepare(&self, request: Request) -> Result<Prepared, Box<Response>> {
         let language = request.language;
-        self.limits.check_text(&request.query).map_err(|broken| over(&broken, language))?;
-        let document = async_graphql::parser::parse_query(&request.query).map_err(|error| {
-            let mut found = ServerError::new(messages::parse_failed(&error, language), None);
-            found.locations = error.positions().collect();
-            let mut response = Response::from_errors(vec![found]);
-            polish(&mut response, "GRAPHQL_PARSE_FAILED");
-            Box::new(response)
-        })?;
+        let document = match request.trusted {
+            Some(hash) => self.trusted.document(hash, || self.parse(&request.query, language))?,
+            None => self.parse(&request.query, language)?,
+        };
         let operation = chosen(&document, request.operation_name.as_deref()).map_err(|said| refused("GRAPHQL_VALIDATION_FAILED", messages::translated(said, language), &[]))?;
         let kind = match operation.ty {
             OperationType::Query => OperationKind::Query,
@@ -164,11 +180,22 @@ impl Schema {
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
         }
-        if !self.introspection {
+        if !check!("explore", request.explore) {
             inner = inner.disable_introspection();
         }
         inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, action, cost, enrolling })
+        Ok(Prepared { request: inner, kind, name, action, cost, explore: request.explore, enrolling })
+    }
+
+    fn parse(&self, text: &str, language: Language) -> Result<ExecutableDocument, Box<Response>> {
+        self.limits.check_text(text).map_err(|broken| over(&broken, language))?;
+        async_graphql::parser::parse_query(text).map_err(|error| {
+            let mut found = ServerError::new(messages::parse_failed(&error, language), None);
+            found.locations = error.positions().collect();
+            let mut response = Response::from_errors(vec![found]);
+            polish(&mut response, "GRAPHQL_PARSE_FAILED");
+            Box::new(response)
+        })
     }
 
     /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
@@ -178,7 +205,7 @@ impl Schema {
         }
         let trail = Trail::default();
         let action = prepared.action;
-        let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
+        let mut response = self.inner(prepared.explore).execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
         finish(&mut response, actor.language);
         self.recorded(response, &actor, action, trail.take()).await
     }
@@ -205,7 +232,7 @@ impl Schema {
         let trail = Trail::default();
         let action = prepared.action;
         let schema = self.clone();
-        let events = self.inner.execute_stream(prepared.request.data(actor.clone()).data(trail.clone()));
+        let events = self.inner(prepared.explore).execute_stream(prepared.request.data(actor.clone()).data(trail.clone()));
         Box::pin(events.then(move |mut response| {
             let (schema, actor, action, trail) = (schema.clone(), actor.clone(), action.clone(), trail.clone());
             async move {
@@ -246,6 +273,31 @@ impl Schema {
             Err(_) => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
         }
     }
+}
+
+/// What is wrong with a document, found without running it. Variables are not known: the cost is that of the defaults.
+pub async fn vet(text: &str, limits: &Limits) -> Result<String, Vec<String>> {
+    limits.check_text(text).map_err(|broken| vec![format!("over the limit of {}: at most {}", broken.limit, broken.most)])?;
+    let document = async_graphql::parser::parse_query(text).map_err(|error| vec![error.to_string()])?;
+    let (mut wrong, mut names) = (Vec::new(), Vec::new());
+    for (name, operation) in document.operations.iter() {
+        names.extend(name.map(ToString::to_string));
+        if let Err(broken) = limits.check_document(&document, &operation.node, &Variables::default()) {
+            wrong.push(format!("over the limit of {}: at most {}", broken.limit, broken.most));
+        }
+        if let Some(key) = crate::overlap::conflict(&document, &operation.node) {
+            wrong.push(format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice"));
+        }
+        let schema = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).extension(OnlyValidate).finish();
+        let mut request = async_graphql::Request::new(text).disable_introspection();
+        if let Some(name) = name {
+            request = request.operation_name(name.to_string());
+        }
+        let found = schema.execute(request).await.errors;
+        wrong.extend(found.into_iter().map(|e| e.message).filter(|message| message != OnlyValidate::GOOD));
+    }
+    wrong.dedup();
+    if wrong.is_empty() { Ok(names.first().cloned().unwrap_or_else(|| "unnamed".into())) } else { Err(wrong) }
 }
 
 fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, &'static str> {

@@ -26,6 +26,8 @@ pub const CODES: &[ErrorCode] = &[
     code("BAD_SEARCH", "field", "the search text is empty or longer than 50 characters", "mend `argument`"),
     code("BAD_USER_INPUT", "field", "an argument or a variable was refused while running", "mend the value at the path"),
     code("DIVISION_TOO_HIGH", "field", "the division is too large for what was asked", "name a smaller one"),
+    code("DOCUMENT_NOT_FOUND", "400", "no document of this `documentId` is on the list of the client", "send its text as `query`, or have it loaded"),
+    code("DOCUMENT_NOT_TRUSTED", "403", "the client runs the documents of its list alone, and this is none of them", "have it loaded with `child-welfare documents load`"),
     code("FORBIDDEN", "field", "you may not see this field of this row (`dataClass`), or not do or use this (`subject`)", "hide what `viewer.access` denies"),
     code("FORBIDDEN", "403", "no grant for the purpose in `X-Purpose` (`grantedPurposes` lists yours), no right to upload, or a socket from an origin that is not listed", "choose a granted purpose"),
     code("GRAPHQL_PARSE_FAILED", "400 / 200", "the document has a syntax error at `locations`", "mend the document"),

@@ -19,7 +19,8 @@ mod query;
 mod scalars;
 mod selection;
 mod subscription;
+mod trusted;
 pub mod types;
 
-pub use api::{OperationKind, Prepared, Request, Schema};
+pub use api::{OperationKind, Prepared, Request, Schema, vet};
 pub use limits::Limits;

@@ -6,8 +6,8 @@ use domain::access::Language;
 
 /// Each English message of the executor, `{}` for what it names, beside the Chinese one. What stands first is tried first.
 const KNOWN: &[(&str, &str)] = &[
-    ("Unknown field \"{}\" on type \"{}\".{}", "类型“{1}”没有字段“{0}”"),
-    ("Unknown argument \"{}\" on field \"{}\" of type \"{}\".{}", "类型“{2}”的字段“{1}”没有参数“{0}”"),
+    ("Unknown field \"{}\" on type \"{}\".{}", "类型“{1}”没有字段“{0}”{2}"),
+    ("Unknown argument \"{}\" on field \"{}\" of type \"{}\".{}", "类型“{2}”的字段“{1}”没有参数“{0}”{3}"),
     ("Unknown argument \"{}\" on directive \"{}\".{}", "指令“{1}”没有参数“{0}”"),
     ("Unknown directive \"{}\"", "没有指令“{0}”"),
     ("Unknown fragment: \"{}\"", "没有片段“{0}”"),

@@ -9,7 +9,8 @@ use crate::selection::{MOST, Walk};
 use crate::types::codes::{CodeList, CodeValue};
 use crate::types::viewer::{AccessDecision, FieldAccess, GrantSummary, PurposeOption, Viewer};
 use crate::types::{
-    AccountConnection, ChildAccessConnection, GrantConnection, AlertConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
+    AccountConnection, AlertConnection, AuditRecordConnection, Child, ChildAccessConnection, ChildConnection, ClientConnection, Division,
+    GrantConnection, ImportBatchConnection, InterventionConnection, Node,
     OrganisationConnection, ProgrammeConnection, VisitConnection,
 };
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
@@ -522,6 +523,23 @@ impl Query {
             accesses(ctx, filter, PageArgs::new(first.map(i64::from), after, last.map(i64::from), before, MOST)?).await
         };
         soft(ctx, run.await).map(ChildAccessConnection)
+    }
+
+    /// Registered clients of accounts in your reach, by name.
+    async fn clients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<ClientConnection> {
+        let run = async {
+            let (want, page) = paging::<crate::types::Client>(ctx, first, after, last, before)?;
+            let page = domain(ctx).clients(actor(ctx), &want, page).await?;
+            Ok(noted(ctx, &want, page))
+        };
+        soft(ctx, run.await).map(ClientConnection)
     }
 
     /// Imports in your reach, newest first.

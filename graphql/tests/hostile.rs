@@ -35,7 +35,7 @@ fn largest(make: fn(usize) -> (String, Value)) -> usize {
 async fn hostile_documents_cost_little_and_are_answered_briefly() {
     let world = World::demo("sqlite").await;
     let officer = world.persona("county-officer").await;
-    let schema = Schema::new(world.domain.clone(), Limits::default(), true);
+    let schema = Schema::new(world.domain.clone(), Limits::default());
     let mut worst = (0, String::new());
     for attack in ATTACKS {
         let sizes = TIMES.iter().map(|times| times * USUAL).chain([largest(attack.make)]);

@@ -41,12 +41,12 @@ impl World {
         let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         domain::demo::prepare(&domain).await.expect("prepared");
-        let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() }, true);
+        let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });
         World { domain, schema, url, data, drop }
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
-        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None, session: None }).await.expect("signs in")
+        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None, ..Default::default() }).await.expect("signs in")
     }
 
     /// A viewer with grants of its own.
@@ -70,6 +70,7 @@ impl World {
             legal_basis: String::new(),
             grants: Arc::new(grants),
             lens: Arc::new(lens),
+            bound: domain::access::Bound::default(),
             session: None,
         }
     }
@@ -81,7 +82,8 @@ impl World {
     /// The answer, and the SQL statements it took.
     pub async fn counted(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32) {
         let variables = variables.as_object().cloned().unwrap_or_default();
-        let request = Request { query: query.into(), variables, ..Request::default() };
+        let explore = actor.lens.actions.contains("explore");
+        let request = Request { query: query.into(), variables, explore, ..Request::default() };
         domain::store::meter::metered(async {
             let response = match self.schema.prepare(request) {
                 Ok(prepared) => self.schema.execute(prepared, actor.clone()).await,

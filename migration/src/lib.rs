@@ -13,6 +13,7 @@ mod m20261124_000007_records;
 mod m20261124_000008_sign_in;
 mod m20261124_000009_audit;
 mod m20261124_000010_access;
+mod m20261124_000011_clients;
 mod m20261124_000012_data_keys;
 mod columns;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_sign_in::Migration),
             Box::new(m20261124_000009_audit::Migration),
             Box::new(m20261124_000010_access::Migration),
+            Box::new(m20261124_000011_clients::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
         ]
     }

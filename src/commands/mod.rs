@@ -2,14 +2,16 @@
 
 mod admin;
 mod doctor;
+mod documents;
 mod import;
 mod sealing;
+mod keys;
 mod seed;
 mod verify;
 
 use crate::cli::{Admin, Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
-use crate::keys::{self, KeyError, LocalKeys};
+use crate::keys::{self as signing, KeyError, LocalKeys};
 use domain::administrators::FirstAdministrator;
 use domain::demo::PERSONAS;
 use crate::{serve, telemetry, token};
@@ -93,6 +95,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Verify { settings } => verify::verify(&settings, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,
+        Command::Keys(command) => keys::keys(command, clock.as_ref()),
+        Command::Documents(command) => documents::documents(command, clock).await,
         Command::Admin(Admin::Create { settings, username, name, role, id, external_issuer, external_subject }) => {
             let external = external_issuer.as_deref().zip(external_subject.as_deref());
             admin::create(&settings, FirstAdministrator { role: &role, id, username: username.trim(), display_name: name.trim(), external }, clock).await
@@ -137,7 +141,7 @@ fn create_data_folder(config: &Config) -> Result<(), Failure> {
 
 pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
     create_data_folder(config)?;
-    Ok(keys::open(keys::Home::of(config), clock)?)
+    Ok(signing::open(signing::Home::of(config), clock)?)
 }
 
 fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {
@@ -149,7 +153,7 @@ fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock
     let data = flags.data.clone().unwrap_or_else(|| crate::config::DEFAULT_DATA.into());
     if flags.profile.is_none() {
         // A folder without keys belongs to no demonstration, unless the caller says that it shall.
-        flags.profile = Some(keys::folder_profile(&data).ok_or_else(|| KeyError::None(data.display().to_string()))?);
+        flags.profile = Some(signing::folder_profile(&data).ok_or_else(|| KeyError::None(data.display().to_string()))?);
     }
     if flags.profile == Some(Profile::Production) {
         return Err(Failure::Usage("tokens of personas exist in the demo and development profiles only".into()));

@@ -1,10 +1,12 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Budget, Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, Budgets};
+use super::{Budget, Config, ConfigError, DocumentsConfig, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, Budgets};
 use crate::listen::peer::Network;
 use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
 use domain::rates::{KINDS, Rule, Rules};
+use entity::CodedEnum;
+use entity::codes::DocumentMode;
 use domain::staff::{self, password::Cost};
 use figment::Figment;
 use figment::value::{Dict, Value};
@@ -21,6 +23,9 @@ const KEYS: &[&str] = &[
     "max_connections",
     "audience",
     "issuers",
+    "public_url",
+    "documents.mode",
+    "documents.app",
     "keys.signing",
     "keys.issuer",
     "cors.origins",
@@ -86,6 +91,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
     let issuers = c.issuers(&audience, production);
     let (signing_key, own_issuer) = c.own_keys(profile, &data);
+    let public_url = c.public_url(production);
+    let documents = c.documents(production);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
     let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
@@ -122,6 +129,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         max_connections,
         audience,
         own_issuer,
+        public_url,
+        documents,
         signing_key,
         issuers,
         cors_origins,
@@ -328,6 +337,33 @@ impl Check<'_> {
                 url
             }
         }
+    }
+
+    fn public_url(&mut self, production: bool) -> Option<String> {
+        let url = self.text("public_url", "an https:// address without a path, such as https://api.example.org")?;
+        let base = url.trim_end_matches('/');
+        let right = reqwest::Url::parse(base).is_ok_and(|u| {
+            let scheme = u.scheme() == "https" || u.scheme() == "http" && !production;
+            scheme && u.path() == "/" && u.query().is_none() && u.fragment().is_none() && u.username().is_empty() && u.has_host()
+        });
+        if !right {
+            let local = if production { "" } else { " or http://" };
+            self.wrong("public_url", &url, &format!("an https://{local} address without a path, such as https://api.example.org"));
+        }
+        Some(base.to_owned())
+    }
+
+    fn documents(&mut self, production: bool) -> DocumentsConfig {
+        let right = "off, report or enforce";
+        let usual = if production { DocumentMode::Enforce } else { DocumentMode::Off };
+        let mode = match self.text("documents.mode", right) {
+            None => usual,
+            Some(name) => DocumentMode::from_name(&name.to_ascii_uppercase()).unwrap_or_else(|| {
+                self.wrong("documents.mode", &name, right);
+                usual
+            }),
+        };
+        DocumentsConfig { mode, app: self.text("documents.app", "the name of a registered client") }
     }
 
     fn origins(&mut self) -> Vec<String> {

@@ -63,6 +63,13 @@ pub struct IssuerConfig {
     pub name: String,
 }
 
+#[derive(Clone, Debug)]
+pub struct DocumentsConfig {
+    pub mode: entity::codes::DocumentMode,
+    /// Name of the client that people's tokens are taken to come from.
+    pub app: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -121,6 +128,10 @@ pub struct Config {
     pub audience: String,
     /// The `iss` of our own tokens; none where we sign none.
     pub own_issuer: Option<String>,
+    /// Where clients reach us, without a path: for what names our address in signed objects.
+    pub public_url: Option<String>,
+    /// For clients that have no mode of their own, by kind.
+    pub documents: DocumentsConfig,
     /// File of our own signing keys, where it is not the one of the data folder.
     pub signing_key: Option<PathBuf>,
     pub issuers: Vec<IssuerConfig>,

@@ -100,7 +100,7 @@ async fn persona_token(app: &Shared, context: &Context, request: Request) -> Res
         );
         return refused.answer(context, Media::Json);
     };
-    match token::mint(keys, &app.config.audience, persona.account, PERSONA_HOURS, app.domain.clock.as_ref()) {
+    match token::mint(&keys.current(), &app.config.audience, persona.account, PERSONA_HOURS, app.domain.clock.as_ref()) {
         Ok(token) => {
             let body = json!({ "accessToken": token, "tokenType": "Bearer", "expiresIn": PERSONA_HOURS * 3600 });
             json_answer(StatusCode::OK, Media::Json, body.to_string())

@@ -96,6 +96,14 @@ impl Refused {
         Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", zh, en).with(header::WWW_AUTHENTICATE, challenge).outcome("unauthenticated")
     }
 
+    /// The token was made for a key, and nothing proves that its bearer holds it; or the other way round.
+    pub fn not_proven() -> Refused {
+        let (zh, en) = ("此访问令牌须以 DPoP 方式出示并附有效证明", "this access token goes with the scheme DPoP and a good proof, or with Bearer if it is bound to no key");
+        Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", zh, en)
+            .with(header::WWW_AUTHENTICATE, r#"DPoP realm="child-welfare", error="invalid_dpop_proof", algs="ES256 EdDSA""#)
+            .outcome("unauthenticated")
+    }
+
     pub fn with(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Refused {
         self.headers.push((name, value.into()));
         self

@@ -2,7 +2,7 @@
 
 use super::answer::{Done, Refused, ResultBody, is_request_error, json_answer};
 use super::negotiate::{self, Media};
-use super::{App, Context, Shared, auth, only, params, rates, sse, ws};
+use super::{App, Context, Shared, auth, documents, only, params, rates, sse, ws};
 use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::{Method, StatusCode, header};
@@ -86,6 +86,7 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
         }
         params::from_uri(&parts.uri)?
     };
+    documents::resolve(app, &signed.actor, &mut asked, context).await?;
     asked.language = context.language;
     let permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
     let mut operation = None;

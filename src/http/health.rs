@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use domain::clients::documents::{hash_of, hex};
 use serde_json::json;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const GET: &str = "GET, HEAD";
@@ -36,9 +38,35 @@ pub async fn jwks(State(app): State<Shared>, Extension(context): Extension<Conte
     if let Some(answer) = only(GET, request.method(), &context) {
         return answer;
     }
-    let set = app.keys.as_ref().map_or_else(|| json!({ "keys": [] }), crate::keys::LocalKeys::jwks);
+    let set = app.keys.as_ref().map_or_else(|| json!({ "keys": [] }), |keys| keys.current().jwks());
     let mut answer = json_answer(StatusCode::OK, Media::Json, set.to_string());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    answer
+}
+
+/// The schema as text, open to everyone: it is documentation.
+pub async fn schema(Extension(context): Extension<Context>, request: Request) -> Response {
+    if let Some(answer) = only(GET, request.method(), &context) {
+        return answer;
+    }
+    static SDL: LazyLock<(String, String)> = LazyLock::new(|| {
+        let sdl = graphql::Schema::sdl();
+        let hash = hex(&hash_of(&sdl));
+        (sdl, format!("\"{}\"", hash.get(..32).unwrap_or_default()))
+    });
+    let (sdl, tag) = &*SDL;
+    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+    let unchanged = known.map(|v| v.trim().trim_start_matches("W/")).any(|v| v == tag || v == "*");
+    let mut answer = Response::new(if unchanged { Body::empty() } else { Body::from(sdl.as_str()) });
+    if unchanged {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/graphql; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, tag);
+    }
     answer
 }
 

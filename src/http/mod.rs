@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod auth;
 pub mod cors;
+pub mod documents;
 mod graphql;
 mod health;
 pub mod negotiate;
@@ -14,8 +15,9 @@ pub mod ws;
 
 use crate::config::Config;
 use crate::explorer::Explorer;
-use crate::keys::LocalKeys;
+use crate::keys::LiveKeys;
 use crate::listen::peer::{Client, Peer};
+use crate::oauth::{self, ClientKeys};
 use crate::telemetry::{self, Gauge};
 use crate::token::Verifier;
 use answer::{Done, Refused};
@@ -46,8 +48,9 @@ pub struct App {
     pub config: Config,
     pub domain: Domain,
     pub schema: ::graphql::Schema,
-    pub keys: Option<LocalKeys>,
+    pub keys: Option<Arc<LiveKeys>>,
     pub verifier: Verifier,
+    pub client_keys: ClientKeys,
     pub explorer: Explorer,
     pub metrics: PrometheusHandle,
     pub in_flight: Semaphore,
@@ -67,6 +70,8 @@ pub struct Context {
     pub language: Language,
     pub at: DateTime<Utc>,
     pub client: Client,
+    pub method: Method,
+    pub path: String,
     /// What the account has left, once it is known.
     figures: Arc<Mutex<Option<Figures>>>,
 }
@@ -92,6 +97,8 @@ pub fn router(app: Shared) -> Router {
     Router::new()
         .route("/graphql", any(graphql::handle))
         .route("/uploads", any(uploads::handle))
+        .route("/oauth/token", any(oauth::token))
+        .route("/schema.graphql", any(health::schema))
         .route("/health/live", any(health::live))
         .route("/health/ready", any(health::ready))
         .route("/metrics", any(health::metrics))
@@ -121,6 +128,8 @@ async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> R
         language: negotiate::language(request.headers()),
         at: app.domain.clock.now(),
         client,
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
         figures: Arc::default(),
     };
     let route = route_of(request.uri().path());
@@ -203,6 +212,8 @@ fn route_of(path: &str) -> &'static str {
         "/uploads" => "uploads",
         "/metrics" => "metrics",
         "/.well-known/jwks.json" => "keys",
+        "/oauth/token" => "token",
+        "/schema.graphql" => "schema",
         "/sign-out" => "sign-in",
         _ if path == "/sign-in" || path.starts_with("/sign-in/") => "sign-in",
         _ if path.starts_with("/health/") => "health",

@@ -1,6 +1,7 @@
 //! The parameters of a GraphQL request, from a body or a query string.
 
 use super::answer::Refused;
+use super::documents;
 use axum::body::Body;
 use axum::http::{HeaderMap, Uri, header};
 use graphql::Request;
@@ -51,7 +52,7 @@ pub fn from_uri(uri: &Uri) -> Result<Request, Refused> {
     let mut map = Map::new();
     for (key, text) in pairs {
         let value = match key.as_str() {
-            "query" | "operationName" => Value::String(text),
+            "query" | "operationName" | "documentId" => Value::String(text),
             "variables" | "extensions" if text.is_empty() => Value::Null,
             "variables" | "extensions" => serde_json::from_str(&text).map_err(|_| {
                 Refused::bad_request(format!("参数 {key} 不是有效的 JSON"), format!("the parameter {key} is not valid JSON"))
@@ -67,8 +68,20 @@ pub fn from_uri(uri: &Uri) -> Result<Request, Refused> {
 
 pub fn from_map(mut map: Map<String, Value>) -> Result<Request, Refused> {
     let wrong = |key: &str, zh: &str, en: &str| Refused::bad_request(format!("参数 {key} 应为{zh}"), format!("the parameter {key} should be {en}"));
-    let query = match map.remove("query") {
-        Some(Value::String(text)) if !text.trim().is_empty() => text,
+    let document_id = match map.remove("documentId") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) if documents::hash_in(&id).is_some() => Some(id),
+        Some(_) => return Err(wrong("documentId", "“sha256:”加64位小写十六进制数", "`sha256:` and 64 lower-case hexadecimal digits")),
+    };
+    // The older way to say it; texts are never taken from there.
+    let document_id = document_id.or_else(|| {
+        let hash = map.get("extensions")?.get("persistedQuery")?.get("sha256Hash")?.as_str()?;
+        Some(format!("sha256:{hash}")).filter(|id| documents::hash_in(id).is_some() && !map.contains_key("query"))
+    });
+    let query = match (map.remove("query"), &document_id) {
+        (None | Some(Value::Null), Some(_)) => String::new(),
+        (Some(_), Some(_)) => return Err(Refused::bad_request("query 与 documentId 只能给出其一", "give query or documentId, not both")),
+        (Some(Value::String(text)), None) if !text.trim().is_empty() => text,
         _ => return Err(wrong("query", "非空的字符串", "a text that is not empty")),
     };
     let operation_name = match map.remove("operationName") {
@@ -81,5 +94,5 @@ pub fn from_map(mut map: Map<String, Value>) -> Result<Request, Refused> {
         Some(Value::Object(inner)) => Ok(inner),
         Some(_) => Err(wrong(key, "对象", "an object")),
     };
-    Ok(Request { variables: object("variables")?, extensions: object("extensions")?, query, operation_name, ..Request::default() })
+    Ok(Request { variables: object("variables")?, extensions: object("extensions")?, query, operation_name, document_id, ..Request::default() })
 }

@@ -17,6 +17,7 @@ use domain::staff::{Activated, Factor, FirstFactor, NotSignedIn, Opened, Secret,
 use entity::CodedEnum;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use serde_json::{Value, json};
 
 const MOST_BYTES: usize = 8 * 1024;
@@ -78,7 +79,7 @@ async fn password(State(app): State<Shared>, Extension(context): Extension<Conte
             FirstFactor::Challenge(challenge) => Ok(ok(json!({
                 "status": "SECOND_FACTOR_NEEDED", "challenge": challenge.expose(), "expiresIn": app.domain.sign_in.challenge.num_seconds(),
             }))),
-            FirstFactor::Enrol(opened) => tokens(&app, keys, &opened, input.cookie),
+            FirstFactor::Enrol(opened) => tokens(&app, &keys, &opened, input.cookie),
         }
     };
     run.await.unwrap_or_else(|refused: Refused| refused.answer(&context, Media::Json))
@@ -97,7 +98,7 @@ async fn second_factor(State(app): State<Shared>, Extension(context): Extension<
             _ => return Err(Refused::bad_request("请提供 code 或 recoveryCode 其中之一", "send code or recoveryCode, one of them")),
         };
         let opened = app.domain.sign_in_with_second_factor(&source(&context, input.cookie), &Secret::new(input.challenge), &factor).await;
-        tokens(&app, keys, &opened.map_err(|e| refused(e, &context))?, input.cookie)
+        tokens(&app, &keys, &opened.map_err(|e| refused(e, &context))?, input.cookie)
     };
     run.await.unwrap_or_else(|refused: Refused| refused.answer(&context, Media::Json))
 }
@@ -115,7 +116,7 @@ async fn refresh(State(app): State<Shared>, Extension(context): Extension<Contex
             (None, None) => return Err(wrong()),
         };
         match app.domain.refresh(&source(&context, by_cookie), &Secret::new(token)).await {
-            Ok(opened) => tokens(&app, keys, &opened, by_cookie),
+            Ok(opened) => tokens(&app, &keys, &opened, by_cookie),
             Err(error) => {
                 let mut answer = refused(error, &context).answer(&context, Media::Json);
                 if by_cookie && answer.status() == StatusCode::UNAUTHORIZED {
@@ -165,8 +166,8 @@ async fn activate(State(app): State<Shared>, Extension(context): Extension<Conte
 }
 
 /// Without keys of our own nobody signs in here.
-fn own_keys(app: &App) -> Result<&LocalKeys, Refused> {
-    app.keys.as_ref().ok_or_else(Refused::not_found)
+fn own_keys(app: &App) -> Result<Arc<LocalKeys>, Refused> {
+    app.keys.as_ref().map(|keys| keys.current()).ok_or_else(Refused::not_found)
 }
 
 fn source(context: &Context, browser: bool) -> Source {

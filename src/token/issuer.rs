@@ -130,7 +130,7 @@ async fn get(url: &str) -> Result<Value, String> {
 }
 
 /// Keys of other kinds or uses are passed over: a set may hold them.
-fn usable(value: &Value) -> Option<(String, Arc<Key>)> {
+pub fn usable(value: &Value) -> Option<(String, Arc<Key>)> {
     let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
     let alg = match &jwk.algorithm {
         AlgorithmParameters::EllipticCurve(p) if p.curve == EllipticCurve::P256 => Algorithm::ES256,

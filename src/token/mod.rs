@@ -2,18 +2,20 @@
 
 #[cfg(test)]
 mod fuzz_tests;
-mod issuer;
+pub mod issuer;
 #[cfg(test)]
 mod issuer_tests;
-mod strict;
+pub mod strict;
 #[cfg(test)]
 mod tests;
 
 use crate::config::Config;
-use crate::keys::{KeyError, LocalKeys};
+use crate::keys::{KeyError, LiveKeys, LocalKeys};
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::access::mutant;
 use domain::check;
+use domain::access::Bound;
+use domain::access::bound::Limits;
 use domain::clock::Clock;
 use domain::staff::Opened;
 use issuer::RemoteIssuer;
@@ -59,6 +61,10 @@ pub struct Verified {
     /// The session it belongs to; only tokens of our own have one.
     pub session: Option<Uuid>,
     pub expires: i64,
+    /// What it was made for.
+    pub bound: Bound,
+    /// Thumbprint of the key that its bearer has to prove to hold (RFC 9449).
+    pub jkt: Option<String>,
 }
 
 pub struct Key {
@@ -67,32 +73,23 @@ pub struct Key {
 }
 
 struct LocalIssuer {
-    issuer: String,
     audience: String,
-    keys: HashMap<String, Key>,
+    keys: Arc<LiveKeys>,
 }
 
 pub struct Verifier {
     clock: Arc<dyn Clock>,
     local: Option<LocalIssuer>,
     remote: Vec<RemoteIssuer>,
-    remembered: Mutex<HashMap<[u8; 32], (Verified, i64)>>,
+    /// Until when, and under which generation of our own keys.
+    remembered: Mutex<HashMap<[u8; 32], (Verified, i64, u64)>>,
 }
 
 impl Verifier {
-    pub fn new(config: &Config, local: Option<&LocalKeys>, clock: Arc<dyn Clock>) -> Result<Verifier, jsonwebtoken::errors::Error> {
-        let local = match local {
-            None => None,
-            Some(local) => {
-                let mut keys = HashMap::new();
-                for key in &local.keys {
-                    keys.insert(key.kid.clone(), Key { alg: key.alg, decoding: key.verifying()? });
-                }
-                Some(LocalIssuer { issuer: local.issuer.clone(), audience: config.audience.clone(), keys })
-            }
-        };
+    pub fn new(config: &Config, local: Option<Arc<LiveKeys>>, clock: Arc<dyn Clock>) -> Verifier {
+        let local = local.map(|keys| LocalIssuer { audience: config.audience.clone(), keys });
         let remote = config.issuers.iter().map(|issuer| RemoteIssuer::new(issuer.clone())).collect();
-        Ok(Verifier { clock, local, remote, remembered: Mutex::default() })
+        Verifier { clock, local, remote, remembered: Mutex::default() }
     }
 
     pub async fn verify(&self, token: &str) -> Result<Verified, Refusal> {
@@ -106,48 +103,67 @@ impl Verifier {
         }
         let claims = &parsed.claims;
         let audience_is = |audience: &str| claims.audience.iter().any(|a| a == audience);
+        let local = self.local.as_ref().map(|local| (local, local.keys.current()));
+        let generation = self.generation();
         let mut session = None;
-        if let Some(local) = self.local.as_ref().filter(|l| check!("token.local-issuer", l.issuer == claims.issuer)) {
+        let ours = local.filter(|(_, keys)| check!("token.local-issuer", keys.issuer == claims.issuer));
+        if let Some((local, keys)) = &ours {
             if !check!("token.audience", audience_is(&local.audience)) {
                 return Err(Refusal::Audience);
             }
-            check_signature(local.keys.get(&parsed.kid).ok_or(Refusal::Key)?, &parsed)?;
+            let key = keys.verifying(&parsed.kid, claims.issued, now).ok_or(Refusal::Key)?;
+            check_signature(key.alg, &key.decoding, &parsed)?;
             session = claims.session.as_deref().map(|sid| Uuid::try_parse(sid).map_err(|_| Refusal::Claim("sid"))).transpose()?;
         } else {
             let remote = self.remote.iter().find(|r| check!("token.issuer", r.config.issuer == claims.issuer)).ok_or(Refusal::Issuer)?;
             if !check!("token.issuer-audience", audience_is(&remote.config.audience)) {
                 return Err(Refusal::Audience);
             }
-            check_signature(&*remote.key(&parsed.kid).await?, &parsed)?;
+            let key = remote.key(&parsed.kid).await?;
+            check_signature(key.alg, &key.decoding, &parsed)?;
         }
-        let verified = Verified { session, subject: parsed.claims.subject, expires: parsed.claims.expires };
-        self.remember(fingerprint, &verified, now);
+        let (subject, expires) = (parsed.claims.subject, parsed.claims.expires);
+        let strict::Limited { client, purpose, divisions, scopes, jkt } = parsed.claims.limited;
+        // A client of another issuer is none of ours, and its scopes are not ours either.
+        let client = match client.filter(|_| ours.is_some()) {
+            None => None,
+            Some(id) => Some(Uuid::try_parse(&id).map_err(|_| Refusal::Claim("client_id"))?),
+        };
+        let limits = Limits { client, purpose, divisions, scopes: scopes.filter(|_| client.is_some()) };
+        let verified = Verified { session, subject, expires, bound: Bound::from(limits), jkt };
+        self.remember(fingerprint, &verified, now, generation);
         Ok(verified)
+    }
+
+    fn generation(&self) -> u64 {
+        self.local.as_ref().map_or(0, |local| local.keys.generation())
     }
 
     fn recall(&self, fingerprint: &[u8; 32], now: i64) -> Option<Verified> {
         let map = self.remembered.lock().ok()?;
-        map.get(fingerprint).filter(|(_, until)| check!("token.remembered", now < *until)).map(|(verified, _)| verified.clone())
+        let (verified, until, generation) = map.get(fingerprint)?;
+        let fresh = check!("token.remembered", now < *until) && check!("token.generation", *generation == self.generation());
+        fresh.then(|| verified.clone())
     }
 
-    fn remember(&self, fingerprint: [u8; 32], verified: &Verified, now: i64) {
+    fn remember(&self, fingerprint: [u8; 32], verified: &Verified, now: i64, generation: u64) {
         if let Ok(mut map) = self.remembered.lock() {
             if map.len() >= MOST_REMEMBERED {
-                map.retain(|_, (_, until)| now < *until);
+                map.retain(|_, (_, until, _)| now < *until);
             }
             if map.len() >= MOST_REMEMBERED {
                 map.clear();
             }
-            map.insert(fingerprint, (verified.clone(), verified.expires.min(now + REMEMBERED)));
+            map.insert(fingerprint, (verified.clone(), verified.expires.min(now + REMEMBERED), generation));
         }
     }
 }
 
-fn check_signature(key: &Key, parsed: &strict::Parsed<'_>) -> Result<(), Refusal> {
-    if !check!("token.alg", key.alg == parsed.alg) {
+fn check_signature(alg: Algorithm, key: &DecodingKey, parsed: &strict::Parsed<'_>) -> Result<(), Refusal> {
+    if !check!("token.alg", alg == parsed.alg) {
         return Err(Refusal::Header("alg"));
     }
-    match jsonwebtoken::crypto::verify(parsed.signature, parsed.message.as_bytes(), &key.decoding, key.alg) {
+    match jsonwebtoken::crypto::verify(parsed.signature, parsed.message.as_bytes(), key, alg) {
         Ok(true) => Ok(()),
         _ if mutant::off("token.signature") => Ok(()),
         _ => Err(Refusal::Signature),
@@ -156,8 +172,8 @@ fn check_signature(key: &Key, parsed: &strict::Parsed<'_>) -> Result<(), Refusal
 
 /// An access token of a session.
 pub fn mint_for_session(keys: &LocalKeys, audience: &str, opened: &Opened, expires: i64, clock: &dyn Clock) -> Result<String, KeyError> {
-    let key = keys.keys.first().ok_or_else(|| KeyError::None("the data folder".into()))?;
     let now = clock.now().timestamp();
+    let key = keys.signing(now).ok_or_else(|| KeyError::None("the data folder".into()))?;
     let header = json!({ "alg": key.alg, "typ": "at+jwt", "kid": key.kid });
     let claims = json!({
         "iss": keys.issuer, "aud": audience, "sub": opened.account.to_string(), "jti": clock.id().to_string(),
@@ -166,10 +182,10 @@ pub fn mint_for_session(keys: &LocalKeys, audience: &str, opened: &Opened, expir
     key.sign(&header, &claims).map_err(|e| KeyError::Damaged { path: "the signing keys".into(), what: e.to_string() })
 }
 
-/// An access token for an account, signed with the first local key.
+/// An access token for an account, signed with the key of the hour.
 pub fn mint(keys: &LocalKeys, audience: &str, account: Uuid, hours: i64, clock: &dyn Clock) -> Result<String, KeyError> {
-    let key = keys.keys.first().ok_or_else(|| KeyError::None("the data folder".into()))?;
     let now = clock.now().timestamp();
+    let key = keys.signing(now).ok_or_else(|| KeyError::None("the data folder".into()))?;
     let header = json!({ "alg": key.alg, "typ": "at+jwt", "kid": key.kid });
     let claims = json!({
         "iss": keys.issuer, "aud": audience, "sub": account.to_string(), "jti": clock.id().to_string(),

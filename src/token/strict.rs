@@ -4,9 +4,11 @@ use super::Refusal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::check;
+use entity::DivisionCode;
 use jsonwebtoken::Algorithm;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub const MOST_BYTES: usize = 8 * 1024;
@@ -28,6 +30,28 @@ pub struct Claims {
     pub not_before: i64,
     pub issued: i64,
     pub session: Option<String>,
+    pub limited: Limited,
+}
+
+/// What a token may say to be good for less.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limited {
+    pub client: Option<String>,
+    pub purpose: Option<String>,
+    pub divisions: Option<Vec<i64>>,
+    pub scopes: Option<BTreeSet<String>>,
+    pub jkt: Option<String>,
+}
+
+/// A signed object of which nothing is known but its form.
+#[derive(Debug)]
+pub struct Jws<'a> {
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
+    pub alg: Algorithm,
+    /// What is signed.
+    pub message: &'a str,
+    pub signature: &'a str,
 }
 
 #[derive(Debug)]
@@ -40,7 +64,8 @@ pub struct Parsed<'a> {
     pub signature: &'a str,
 }
 
-pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
+/// Refuses every header that is not named.
+pub fn jws<'a>(token: &'a str, headers: &[&str]) -> Result<Jws<'a>, Refusal> {
     if !check!("token.length", token.len() <= MOST_BYTES) {
         return Err(Refusal::Malformed("too long"));
     }
@@ -50,7 +75,7 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
         return Err(Refusal::Malformed("not three parts"));
     }
     let (header, claims) = (object(head)?, object(body)?);
-    if let Some(_unknown) = header.keys().find(|k| !check!("token.headers", HEADERS.contains(&k.as_str()))) {
+    if let Some(_unknown) = header.keys().find(|k| !check!("token.headers", headers.contains(&k.as_str()))) {
         return Err(Refusal::Header("a header that is not accepted"));
     }
     let alg = match text(&header, "alg")? {
@@ -58,28 +83,63 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
         "EdDSA" => Algorithm::EdDSA,
         _ => return Err(Refusal::Header("alg")),
     };
+    Ok(Jws { header, claims, alg, message, signature })
+}
+
+pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
+    let Jws { header, claims, alg, message, signature } = jws(token, HEADERS)?;
     let typ = text(&header, "typ")?;
     if !check!("token.typ", typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")) {
         return Err(Refusal::Header("typ"));
     }
+    let limited = limited(&claims)?;
     let claims = Claims {
         issuer: text(&claims, "iss")?.to_owned(),
-        audience: match claims.get("aud") {
-            Some(Value::String(one)) => vec![one.clone()],
-            Some(Value::Array(many)) => many
-                .iter()
-                .map(|v| v.as_str().map(str::to_owned).ok_or(Refusal::Claim("aud")))
-                .collect::<Result<_, _>>()?,
-            _ => return Err(Refusal::Claim("aud")),
-        },
+        audience: audience(&claims)?,
         subject: text(&claims, "sub")?.to_owned(),
         id: text(&claims, "jti")?.to_owned(),
         expires: seconds(&claims, "exp")?,
         not_before: seconds(&claims, "nbf")?,
         issued: seconds(&claims, "iat")?,
+        limited,
         session: claims.contains_key("sid").then(|| text(&claims, "sid").map(str::to_owned)).transpose()?,
     };
     Ok(Parsed { alg, kid: text(&header, "kid")?.to_owned(), claims, message, signature })
+}
+
+/// The audiences; there may be one or several.
+pub fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => Ok(vec![one.clone()]),
+        Some(Value::Array(many)) => many.iter().map(|v| v.as_str().map(str::to_owned).ok_or(Refusal::Claim("aud"))).collect(),
+        _ => Err(Refusal::Claim("aud")),
+    }
+}
+
+/// A limit that cannot be read is no limit that can be kept: such a token is refused.
+fn limited(claims: &Map<String, Value>) -> Result<Limited, Refusal> {
+    let some = |key: &'static str| claims.contains_key(key).then(|| text(claims, key).map(str::to_owned)).transpose();
+    let divisions = match claims.get("divisions") {
+        None => None,
+        Some(Value::Array(codes)) => Some(
+            codes
+                .iter()
+                .map(|code| code.as_str().and_then(DivisionCode::parse).map(DivisionCode::value).ok_or(Refusal::Claim("divisions")))
+                .collect::<Result<_, _>>()?,
+        ),
+        Some(_) => return Err(Refusal::Claim("divisions")),
+    };
+    let scopes = match claims.get("scope") {
+        None => None,
+        Some(Value::String(scopes)) => Some(scopes.split_ascii_whitespace().map(str::to_owned).collect()),
+        Some(_) => return Err(Refusal::Claim("scope")),
+    };
+    let jkt = match claims.get("cnf") {
+        None => None,
+        Some(Value::Object(cnf)) if cnf.len() == 1 => Some(text(cnf, "jkt").map_err(|_| Refusal::Claim("cnf"))?.to_owned()),
+        Some(_) => return Err(Refusal::Claim("cnf")),
+    };
+    Ok(Limited { client: some("client_id")?, purpose: some("purpose")?, divisions, scopes, jkt })
 }
 
 impl Claims {
@@ -102,14 +162,14 @@ impl Claims {
     }
 }
 
-fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, Refusal> {
+pub fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, Refusal> {
     match object.get(key) {
         Some(Value::String(text)) if check!("token.empty", !text.is_empty()) && check!("token.text", text.len() <= MOST_TEXT) => Ok(text),
         _ => Err(Refusal::Claim(key)),
     }
 }
 
-fn seconds(object: &Map<String, Value>, key: &'static str) -> Result<i64, Refusal> {
+pub fn seconds(object: &Map<String, Value>, key: &'static str) -> Result<i64, Refusal> {
     object.get(key).and_then(Value::as_i64).filter(|n| check!("token.seconds", *n > 0)).ok_or(Refusal::Claim(key))
 }
 

@@ -1,13 +1,13 @@
 //! Each way in which a token can be wrong is refused, for its own reason.
 
-use super::{Key, LocalIssuer, Refusal, Verified, Verifier, strict};
-use crate::keys::SigningKey;
+use super::{LocalIssuer, Refusal, Verified, Verifier, strict};
+use crate::keys::{LiveKeys, LocalKeys, SigningKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::access::Bound;
 use domain::clock::{Clock, TestClock};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 struct Bench {
@@ -23,8 +23,8 @@ fn start() -> DateTime<Utc> {
 fn bench(alg: &str) -> Bench {
     let key = SigningKey::for_test(alg);
     let clock = Arc::new(TestClock::at(start()));
-    let keys = HashMap::from([(key.kid.clone(), Key { alg: key.alg, decoding: key.verifying().unwrap() })]);
-    let local = LocalIssuer { issuer: "us".into(), audience: "child-welfare".into(), keys };
+    let keys = Arc::new(LiveKeys::fixed(LocalKeys { issuer: "us".into(), keys: vec![key.clone()] }));
+    let local = LocalIssuer { audience: "child-welfare".into(), keys };
     let verifier = Verifier { clock: clock.clone(), local: Some(local), remote: Vec::new(), remembered: Mutex::default() };
     Bench { clock, key, verifier }
 }
@@ -65,7 +65,7 @@ fn remove(object: &mut Value, key: &str) {
 async fn a_good_token_of_either_algorithm_is_accepted_twice() {
     for alg in ["ES256", "EdDSA"] {
         let b = bench(alg);
-        let wanted = Ok(Verified { session: None, subject: "someone".into(), expires: start().timestamp() + 3600 });
+        let wanted = Ok(Verified { session: None, subject: "someone".into(), expires: start().timestamp() + 3600, bound: Bound::default(), jkt: None });
         let token = b.key.sign(&b.header(), &b.claims()).unwrap();
         assert_eq!(b.verify(&token).await, wanted, "{alg}");
         assert_eq!(b.verify(&token).await, wanted, "{alg}, remembered");
@@ -174,4 +174,66 @@ async fn what_was_altered_or_is_no_token_is_refused() {
     }
     assert_eq!(b.verify(&format!("{}.{}.AAAA", parts[0], parts[1])).await, Err(Refusal::Signature));
     assert_eq!(b.clock.now(), start());
+}
+
+fn stored(kid: &str, signs_from: i64) -> SigningKey {
+    let mut key = SigningKey::for_test("ES256");
+    key.kid = kid.into();
+    key.signs_from = signs_from;
+    key
+}
+
+#[tokio::test]
+async fn keys_hand_over_without_a_gap_and_end_when_they_are_withdrawn() {
+    let b = bench("ES256");
+    let now = start().timestamp();
+    let live = &b.verifier.local.as_ref().unwrap().keys;
+    let (old, new) = (stored("old", 0), stored("new", now + 600));
+    let keys = |keys: &[&SigningKey]| LocalKeys { issuer: "us".into(), keys: keys.iter().map(|k| (*k).clone()).collect() };
+    let token = |key: &SigningKey, issued: i64| {
+        let claims = json!({ "iss": "us", "aud": "child-welfare", "sub": "someone", "jti": "1", "iat": issued, "nbf": issued, "exp": issued + 12 * 3600 });
+        key.sign(&json!({ "alg": "ES256", "typ": "at+jwt", "kid": key.kid }), &claims).unwrap()
+    };
+    live.put(keys(&[&old, &new]));
+    assert_eq!(live.current().signing(now).unwrap().kid, "old", "published before it signs");
+    let before = token(&old, now);
+    b.verify(&before).await.unwrap();
+    b.clock.advance(TimeDelta::seconds(600));
+    assert_eq!(live.current().signing(now + 600).unwrap().kid, "new");
+    b.verify(&before).await.expect("the old key verifies what it signed");
+    b.verify(&token(&new, now + 600)).await.unwrap();
+    b.clock.advance(TimeDelta::seconds(120));
+    assert_eq!(b.verify(&token(&old, now + 720)).await, Err(Refusal::Key), "it signs no more");
+    b.verify(&before).await.unwrap();
+    live.put(keys(&[&new]));
+    assert_eq!(b.verify(&before).await, Err(Refusal::Key), "a withdrawn key ends its tokens, remembered or not");
+}
+
+#[tokio::test]
+async fn a_token_that_is_good_for_less_says_so_readably() {
+    let b = bench("ES256");
+    let with = async |claims: Value| {
+        b.with_claims(|c| c.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone())).await
+    };
+    let client = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let good = json!({ "client_id": client, "purpose": "casework", "divisions": ["520324"], "scope": "read write", "cnf": { "jkt": "x" } });
+    let verified = with(good.clone()).await.unwrap();
+    assert_eq!((verified.bound.purpose(), verified.bound.divisions(), verified.jkt.as_deref()), (Some("casework"), Some(&[520_324_000_000][..]), Some("x")));
+    assert!(verified.bound.client().is_some() && verified.bound.scopes().is_some_and(|s| s.len() == 2));
+    for (name, value) in [
+        ("client_id", json!("x")),
+        ("client_id", json!(1)),
+        ("purpose", json!(["casework"])),
+        ("divisions", json!("520324")),
+        ("divisions", json!([520324])),
+        ("divisions", json!(["52032"])),
+        ("scope", json!(["read"])),
+        ("cnf", json!("x")),
+        ("cnf", json!({ "x5t#S256": "x" })),
+        ("cnf", json!({ "jkt": "x", "jku": "y" })),
+    ] {
+        let mut wrong = good.clone();
+        wrong[name] = value.clone();
+        assert_eq!(with(wrong).await, Err(Refusal::Claim(name)), "{name} {value}");
+    }
 }

@@ -18,6 +18,7 @@ mod divisions;
 mod explorer;
 mod kill;
 mod mutations;
+mod partner;
 mod personas;
 mod plaintext;
 mod sealing;

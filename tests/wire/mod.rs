@@ -1,9 +1,11 @@
 //! The contract of the binary on the wire: HTTP, WebSocket, command line.
 
 mod command;
+mod documents;
 mod hostile;
 mod http;
 mod network;
+pub mod oauth;
 mod rates;
 mod signin;
 mod slow;

@@ -1,5 +1,6 @@
 //! The one who asks, with the grants in force.
 
+use super::bound::Bound;
 use super::lens::Lens;
 use entity::codes::Category;
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub struct Actor {
     pub legal_basis: String,
     pub grants: Arc<Vec<Grant>>,
     pub lens: Arc<Lens>,
+    /// What the token was made for.
+    pub bound: Bound,
     /// None for tokens of other issuers, of clients and of personas.
     pub session: Option<SessionRef>,
 }

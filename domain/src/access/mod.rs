@@ -1,6 +1,7 @@
 //! Who may see and change what: the policy, the viewer, the rows in reach.
 
 pub mod actor;
+pub mod bound;
 pub mod lens;
 pub mod mask;
 pub mod mutant;
@@ -8,5 +9,6 @@ pub mod policy;
 pub mod scope;
 
 pub use actor::{Actor, Grant, Language, SessionRef};
+pub use bound::Bound;
 pub use lens::{Lens, NamedAccess, NamedChild, RowAccess, View};
 pub use policy::{Basis, Decision, Decisions, Policy};

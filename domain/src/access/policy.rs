@@ -97,6 +97,8 @@ pub struct Purpose {
 
 #[derive(Debug)]
 pub struct Policy {
+    /// Actions that every role has besides its own in demonstration and development.
+    pub everywhere_but_production: BTreeSet<String>,
     pub purposes: BTreeMap<String, Purpose>,
     pub roles: Vec<Role>,
 }
@@ -107,7 +109,8 @@ pub const ACTIONS: &[&str] = &[
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
     "reopenFile", "importSurvey", "readStatistics", "settleAlert", "proposeGrant", "approveGrant",
     "rejectGrant", "revokeGrant", "handOver", "lookUpIdentity", "requestAccess", "decideAccessRequest", "breakGlass",
-    "reviewBreakGlass", "endAccess", "recordSealed",
+    "reviewBreakGlass", "endAccess", "recordSealed", "registerClient", "setClientKeys", "disableClient", "enableClient",
+    "loadDocuments", "explore",
     "createAccount", "disableAccount", "enableAccount", "resetSecondFactor", "issueActivationCode",
 ];
 
@@ -122,6 +125,8 @@ pub struct PolicyError(String);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    everywhere_but_production: BTreeSet<String>,
     purposes: BTreeMap<String, Purpose>,
     role: Vec<RoleText>,
 }
@@ -167,6 +172,10 @@ impl Policy {
 
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
         let file: File = toml::from_str(text).map_err(|e| PolicyError(e.to_string()))?;
+        let unknown = |actions: &BTreeSet<String>| actions.iter().find(|a| !ACTIONS.contains(&a.as_str())).cloned();
+        if let Some(unknown) = unknown(&file.everywhere_but_production) {
+            return Err(PolicyError(format!("everywhere_but_production: unknown action {unknown}")));
+        }
         let mut names = BTreeSet::new();
         let mut roles = Vec::new();
         for role in file.role {
@@ -174,7 +183,7 @@ impl Policy {
             if !names.insert(role.name.clone()) {
                 return Err(wrong("is named twice".into()));
             }
-            if let Some(unknown) = role.actions.iter().find(|a| !ACTIONS.contains(&a.as_str())) {
+            if let Some(unknown) = unknown(&role.actions) {
                 return Err(wrong(format!("unknown action {unknown}")));
             }
             let mut see = Vec::new();
@@ -212,7 +221,15 @@ impl Policy {
         if let Some((role, unknown)) = roles.iter().flat_map(|r| r.grants.iter().map(move |g| (r, g))).find(|(_, g)| !names.contains(*g)) {
             return Err(PolicyError(format!("role {}: unknown role {unknown}", role.name)));
         }
-        Ok(Policy { purposes: file.purposes, roles })
+        Ok(Policy { everywhere_but_production: file.everywhere_but_production, purposes: file.purposes, roles })
+    }
+
+    /// The policy as it is in demonstration and development.
+    pub fn outside_production(mut self) -> Policy {
+        for role in &mut self.roles {
+            role.actions.extend(self.everywhere_but_production.iter().cloned());
+        }
+        self
     }
 
     /// The purposes a role can be granted for.
@@ -240,6 +257,13 @@ mod tests {
         assert_eq!(county.see[0].decisions.of(DataClass::Health), Decision::Show);
         assert_eq!(county.see[1].decisions.of(DataClass::Contact), Decision::Mask);
         assert_eq!(county.see[1].decisions.of(DataClass::Health), Decision::Deny);
+    }
+
+    #[test]
+    fn nobody_explores_in_production() {
+        let policy = Policy::shipped().expect("sound");
+        assert!(policy.roles.iter().all(|r| !r.actions.contains("explore")));
+        assert!(policy.outside_production().roles.iter().all(|r| r.actions.contains("explore")));
     }
 
     #[test]

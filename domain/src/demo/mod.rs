@@ -5,6 +5,7 @@
 mod base;
 mod batch;
 mod casework;
+mod clients;
 mod divisions;
 mod family;
 mod hand;
@@ -16,6 +17,7 @@ mod programmes;
 mod tests;
 
 pub use hand::{DEMO_CHILD, DEMO_ELDER_SISTER, DEMO_MIGRANT, DEMO_ORPHAN, DEMO_YOUNGER_BROTHER};
+pub use clients::{CLIENTS, DemoClient, register_clients};
 pub use personas::{BUREAU, HOSPITAL, INSTITUTION, PERSONAS, Persona, SCHOOL, VILLAGE_DIRECTOR};
 pub use programmes::{
     DE_FACTO_ALLOWANCE, DIBAO, DISABILITY_LIVING, DISABILITY_NURSING, MEDICAL_ASSISTANCE, ORPHAN_ALLOWANCE, TEKUN, TEMPORARY_RELIEF,
@@ -85,6 +87,7 @@ fn system(domain: &Domain) -> Actor {
         legal_basis: domain.policy.legal_basis(purpose).to_owned(),
         grants: Arc::new(Vec::new()),
         lens: Arc::new(Lens::default()),
+        bound: crate::access::Bound::default(),
         session: None,
     }
 }

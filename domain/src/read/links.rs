@@ -1,9 +1,9 @@
 //! The links between tables that a selection may follow.
 
 use entity::tables::{
-    access_grant, account, alert, attachment, audit_record, benefit, child, child_access, classification, division, division_change, fact, guardianship,
-    identity_lookup,
-    import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, sealed_record, visit,
+    access_grant, account, alert, attachment, audit_record, benefit, child, child_access, classification, client, division, division_change, fact,
+    guardianship, identity_lookup, import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation,
+    sealed_record, visit,
 };
 use entity::{DataClass, Family, Table};
 
@@ -131,6 +131,7 @@ links! {
     access_grant.account -> account by one account_id: Account;
     access_grant.division -> division by one division: Account;
     access_grant.organisation -> organisation by one organisation_id: Account;
+    client.account -> account by one account_id: Account;
     audit_record.account -> account by one account_id: Audit;
     alert.subject -> account by one subject_id: Alert;
     alert.child -> child by one child_id: Alert;

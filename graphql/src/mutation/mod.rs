@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod casework;
+mod clients;
 mod files;
 mod grants;
 mod imports;
@@ -19,6 +20,7 @@ use async_graphql::Context;
 use account::*;
 use alerts::*;
 use casework::*;
+use clients::*;
 use files::*;
 use grants::*;
 use imports::*;
@@ -135,4 +137,12 @@ mutations! {
     end_access(EndAccessInput) -> EndAccessPayload by end_access;
     /// Records what nobody may read, or know to be there, without an access that names the child and the class `sealed`.
     record_sealed(RecordSealedInput) -> RecordSealedPayload by record_sealed;
+    /// Registers a client. It may do nothing until another administrator enables it.
+    register_client(RegisterClientInput) -> RegisterClientPayload by register_client;
+    /// Proposes new keys of a client. The old ones stay in force until another administrator enables the new ones.
+    set_client_keys(SetClientKeysInput) -> SetClientKeysPayload by set_client_keys;
+    /// Stops a client: it gets no more tokens, and those it has end within seconds.
+    disable_client(DisableClientInput) -> DisableClientPayload by disable_client;
+    /// Puts a client, or the keys proposed for it, into force; refused to the one who proposed them.
+    enable_client(EnableClientInput) -> EnableClientPayload by enable_client;
 }

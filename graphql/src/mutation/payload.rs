@@ -46,6 +46,39 @@ async fn read(ctx: &Context<'_>, payload: &str, name: &str, kind: &'static Objec
 
 #[macro_export]
 macro_rules! payload {
+    // About no child.
+    ($(#[doc = $doc:literal])+ $name:ident alone { $(#[doc = $odoc:literal])+ $object:ident : $type:ident } ) => {
+        $(#[doc = $doc])+
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $(#[doc = $odoc])+
+            pub $object: Option<$crate::types::$type>,
+            /// Why nothing was changed; empty when it was done.
+            pub user_errors: Vec<$crate::mutation::UserError>,
+            /// As sent.
+            pub client_mutation_id: Option<String>,
+        }
+        impl $name {
+            pub(super) async fn answer(
+                ctx: &async_graphql::Context<'_>,
+                outcome: domain::Result<domain::command::Outcome>,
+                client_mutation_id: Option<String>,
+            ) -> Option<$name> {
+                use $crate::object::Object;
+                let (object, errors) = match $crate::errors::soft(ctx, outcome)? {
+                    domain::command::Outcome::Done { object, .. } => (Some(object), Vec::new()),
+                    domain::command::Outcome::Refused(errors) => (None, errors),
+                };
+                Some($name {
+                    $object: $crate::mutation::payload::selected(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), $crate::types::$type::TYPE, object)
+                        .await
+                        .map($crate::types::$type),
+                    user_errors: $crate::mutation::payload::user_errors(ctx, &errors),
+                    client_mutation_id,
+                })
+            }
+        }
+    };
     ($(#[doc = $doc:literal])+ $name:ident $({ $(#[doc = $odoc:literal])+ $object:ident : $type:ident })? ) => {
         $(#[doc = $doc])+
         #[derive(async_graphql::SimpleObject)]

@@ -96,6 +96,50 @@ crate::object! {
 }
 
 crate::object! {
+    /// A program that signs in by itself, or that people use.
+    Client of client {
+        /// Name, as commands and settings use it.
+        name: text = name, always;
+        /// What it is.
+        kind: code(ClientKind) = kind, always;
+        /// State; only an active one gets tokens.
+        state: code(AccountState) = state, always;
+        /// Its public keys in force: a JSON Web Key Set.
+        jwks: text = jwks;
+        /// Where its keys are fetched instead.
+        jwks_uri: text = jwks_uri;
+        /// Keys that another administrator has yet to put into force with `enableClient`.
+        proposed_jwks: text = proposed_jwks;
+        /// Where keys are to be fetched, once another administrator has put it into force.
+        proposed_jwks_uri: text = proposed_jwks_uri;
+        /// Purposes its tokens may be for.
+        purposes: words = purposes, always;
+        /// Scopes its tokens may have.
+        scopes: words = scopes, always;
+        /// Whether it may run documents that are not on its list; absent: as the settings say for its kind.
+        documents: code(DocumentMode) = documents;
+        /// How long its tokens are good for, in seconds.
+        token_seconds: int = token_seconds, always;
+        /// When the record was made.
+        created_at: time = created_at, always;
+        /// When the record was last changed.
+        updated_at: time = updated_at, always;
+        one {
+            /// The account whose grants it acts with.
+            account -> Account;
+        }
+    }
+    /// Rises with each change; send it back as `expectedVersion`.
+    async fn version(&self) -> i64 {
+        crate::object::version(&self.0)
+    }
+    /// What you may see and do here: it differs from account to account.
+    async fn viewer_access(&self) -> crate::types::viewer::ViewerAccess {
+        crate::object::viewer_access(&self.0)
+    }
+}
+
+crate::object! {
     /// One operation on record: who, when, for which purpose, what was disclosed, changed or denied.
     AuditRecord of audit_record {
         /// When.
@@ -185,6 +229,7 @@ crate::object! {
 
 crate::connection! {
     AccountConnection AccountEdge Account "accounts";
+    ClientConnection ClientEdge Client "clients";
     GrantConnection GrantEdge Grant "grants";
     AuditRecordConnection AuditRecordEdge AuditRecord "audit records";
     ImportBatchConnection ImportBatchEdge ImportBatch "imports";

@@ -10,7 +10,10 @@ pub mod named;
 pub mod reference;
 pub mod viewer;
 
-pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Grant, GrantConnection, ImportBatch, ImportBatchConnection, ImportRow};
+pub use accounts::{
+    Account, AccountConnection, AuditRecord, AuditRecordConnection, Client, ClientConnection, Grant, GrantConnection, ImportBatch,
+    ImportBatchConnection, ImportRow,
+};
 pub use alerts::{Alert, AlertConnection};
 pub use around::{Benefit, Classification, Fact, Guardianship, Person, Relation};
 pub use casework::{Attachment, Intervention, InterventionConnection, Visit, VisitConnection};
@@ -61,5 +64,5 @@ macro_rules! nodes {
 
 nodes!(
     Child, Classification, Person, Relation, Guardianship, Fact, Benefit, Intervention, Visit, Attachment, Division, DivisionChange,
-    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow, ChildAccess, IdentityLookup, SealedRecord, Alert,
+    Organisation, Programme, ProgrammeRate, Account, Client, Grant, AuditRecord, ImportBatch, ImportRow, ChildAccess, IdentityLookup, SealedRecord, Alert,
 );

@@ -10,6 +10,7 @@ pub struct Init {
     pub authorization: Option<String>,
     pub purpose: Option<String>,
     pub language: Option<String>,
+    pub dpop: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ fn init(payload: Option<Value>) -> Init {
         match key.to_ascii_lowercase().as_str() {
             "authorization" => init.authorization = Some(text),
             "x-purpose" => init.purpose = Some(text),
+            "dpop" => init.dpop = Some(text),
             "accept-language" => init.language = Some(text),
             _ => {}
         }
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn names_of_the_payload_are_read_in_any_case() {
         let text = r#"{"type":"connection_init","payload":{"Authorization":"Bearer x","X-Purpose":"casework","accept-language":"en","other":1}}"#;
-        let wanted = Init { authorization: Some("Bearer x".into()), purpose: Some("casework".into()), language: Some("en".into()) };
+        let wanted = Init { authorization: Some("Bearer x".into()), purpose: Some("casework".into()), language: Some("en".into()), dpop: None };
         assert_eq!(read(text).unwrap(), Incoming::Init(wanted));
     }
 

@@ -40,7 +40,9 @@ pub fn upgrade(app: Shared, context: Context, upgrade: WebSocketUpgrade, headers
         authorization: headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).map(str::to_owned),
         purpose: headers.get(PURPOSE).and_then(|v| v.to_str().ok()).map(str::to_owned),
         language: None,
+        dpop: headers.get("dpop").and_then(|v| v.to_str().ok()).map(str::to_owned),
     };
+    let host: HeaderMap = headers.get(header::HOST).map(|host| (header::HOST, host.clone())).into_iter().collect();
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(MOST_FRAME)
@@ -48,7 +50,7 @@ pub fn upgrade(app: Shared, context: Context, upgrade: WebSocketUpgrade, headers
         .on_upgrade(move |socket| async move {
             let _open = Gauge::up(telemetry::SOCKETS);
             let _alive = app.sockets.clone();
-            Driver { app, context, handshake, socket, session: None, held: None, initialised: false }.run().await;
+            Driver { app, context, handshake, host, socket, session: None, held: None, initialised: false }.run().await;
         })
 }
 
@@ -56,6 +58,8 @@ struct Driver {
     app: Shared,
     context: Context,
     handshake: Init,
+    /// The host it was called by.
+    host: HeaderMap,
     socket: WebSocket,
     session: Option<SignedIn>,
     /// Its place among the sockets of the account.
@@ -161,6 +165,9 @@ impl Driver {
                 let context = self.context.again(self.app.domain.clock.id().to_string());
                 // Anew, so that a changed grant holds from the next operation on.
                 let actor = auth::actor(&self.app, &session.verified, session.purpose.clone(), &context).await.map_err(refusal)?;
+                if let Err(refused) = super::documents::resolve(&self.app, &actor, &mut request, &context).await {
+                    return self.send(Outgoing::error(id, vec![refused.error(&context)])).await;
+                }
                 match operations.start(id.clone(), request, actor, context.clone()) {
                     Ok(()) => Ok(()),
                     Err(refused) => self.send(Outgoing::error(id, vec![refused.error(&context)])).await,
@@ -178,8 +185,10 @@ impl Driver {
         }
         let authorization = init.authorization.or(self.handshake.authorization.take());
         let purpose = init.purpose.or(self.handshake.purpose.take()).filter(|p| !p.is_empty());
-        let token = authorization.as_deref().and_then(auth::bearer).ok_or(FORBIDDEN)?;
-        let signed = auth::with_token(&self.app, token, purpose, &self.context).await.map_err(refusal)?;
+        // One proof opens the socket, made for its handshake; the socket then stands for the key.
+        let proof = init.dpop.or(self.handshake.dpop.take());
+        let shown = authorization.as_deref().and_then(|value| auth::shown(value, proof.as_deref())).ok_or(FORBIDDEN)?;
+        let signed = auth::with_token(&self.app, &shown, &self.host, purpose, &self.context).await.map_err(refusal)?;
         let held = self.app.rates.stream(signed.actor.account, rates::is_partner(&signed.actor), Instant::now());
         self.held = Some(held.ok_or(Close(1013, "Too many connections of this account"))?);
         self.session = Some(signed);

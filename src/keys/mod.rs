@@ -5,6 +5,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::check;
 use domain::clock::Clock;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,18 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+mod live;
+pub mod partner;
+mod rotate;
+
+pub use live::LiveKeys;
+pub use rotate::{Rotation, retire, rotate, state};
+
 const FILE: &str = "keys/signing.json";
+/// No token that we sign lives longer.
+pub const LONGEST_TOKEN: i64 = 12 * 3600;
+/// How far the clocks of servers that share the keys may be apart.
+const LEEWAY: i64 = 60;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -40,16 +52,27 @@ struct StoredKey {
     alg: String,
     /// PKCS#8, base64.
     private: String,
+    /// From when on it signs, in seconds of the epoch; absent: ever since.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    signs_from: i64,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+#[derive(Clone)]
 pub struct SigningKey {
     pub kid: String,
     pub alg: Algorithm,
+    pub signs_from: i64,
+    pub decoding: DecodingKey,
     encoding: EncodingKey,
     jwk: Value,
 }
 
-/// Signs with the first key; all of them verify.
+/// All of them are published; the one whose time came last signs.
 pub struct LocalKeys {
     pub issuer: String,
     pub keys: Vec<SigningKey>,
@@ -102,7 +125,7 @@ pub fn open(home: Home<'_>, clock: &dyn Clock) -> Result<Option<LocalKeys>, KeyE
     }
     let keys: Result<Vec<_>, _> = file.keys.iter().map(SigningKey::read).collect();
     match keys {
-        Ok(keys) if !keys.is_empty() => Ok(Some(LocalKeys { issuer: issuer.to_owned(), keys })),
+        Ok(keys) if !keys.is_empty() => Ok(Some(LocalKeys::new(issuer.to_owned(), keys))),
         Ok(_) => Err(KeyError::Damaged { path, what: "there is no key in it".into() }),
         Err(what) => Err(KeyError::Damaged { path, what }),
     }
@@ -116,27 +139,37 @@ pub fn open_existing(home: Home<'_>, clock: &dyn Clock) -> Result<Option<LocalKe
     open(home, clock)
 }
 
-/// Whole or not at all: a second process may be doing the same.
-fn create(path: &Path, profile: Profile, clock: &dyn Clock) -> std::io::Result<()> {
+fn new_key(profile: Profile, signs_from: i64, clock: &dyn Clock) -> std::io::Result<StoredKey> {
     let other = |_| std::io::Error::other("no key could be made");
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(other)?;
     let mut tail = [0; 6];
     clock.random(&mut tail);
-    let key = StoredKey {
+    Ok(StoredKey {
         kid: format!("{}-{}", profile.name(), URL_SAFE_NO_PAD.encode(tail)),
         alg: "ES256".into(),
         private: STANDARD.encode(pkcs8.as_ref()),
-    };
-    let text = serde_json::to_string_pretty(&KeyFile { profile: profile.name().into(), keys: vec![key] })?;
+        signs_from,
+    })
+}
+
+/// A finished file under a name of its own, that only its owner may read.
+fn draft(path: &Path, file: &KeyFile) -> std::io::Result<PathBuf> {
+    let text = serde_json::to_string_pretty(file)?;
     std::fs::create_dir_all(path.parent().unwrap_or(path))?;
     let draft = path.with_extension(format!("{}.new", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    let mut out = options.open(&draft)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()?;
+    Ok(draft)
+}
+
+/// Whole or not at all: a second process may be doing the same.
+fn create(path: &Path, profile: Profile, clock: &dyn Clock) -> std::io::Result<()> {
+    let draft = draft(path, &KeyFile { profile: profile.name().into(), keys: vec![new_key(profile, 0, clock)?] })?;
     // A link never replaces what is there.
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft)?;
@@ -150,7 +183,9 @@ impl SigningKey {
     fn read(stored: &StoredKey) -> Result<SigningKey, String> {
         let der = STANDARD.decode(&stored.private).map_err(|_| "a key is not base64".to_owned())?;
         let kid = stored.kid.clone();
+        let signs_from = stored.signs_from;
         let bad = |e: aws_lc_rs::error::KeyRejected| format!("key {kid}: {e}");
+        let decoding = |jwk: &Value| -> Result<DecodingKey, jsonwebtoken::errors::Error> { DecodingKey::from_jwk(&serde_json::from_value(jwk.clone())?) };
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         match stored.alg.as_str() {
             "ES256" => {
@@ -158,20 +193,18 @@ impl SigningKey {
                 let point = pair.public_key().as_ref();
                 let jwk = json!({"kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..65]),
                     "use": "sig", "alg": "ES256", "kid": kid});
-                Ok(SigningKey { kid, alg: Algorithm::ES256, encoding: EncodingKey::from_ec_der(&der), jwk })
+                let decoding = decoding(&jwk).map_err(|e| format!("key {kid}: {e}"))?;
+                Ok(SigningKey { kid, alg: Algorithm::ES256, signs_from, decoding, encoding: EncodingKey::from_ec_der(&der), jwk })
             }
             "EdDSA" => {
                 let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(bad)?;
                 let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": b64(pair.public_key().as_ref()),
                     "use": "sig", "alg": "EdDSA", "kid": kid});
-                Ok(SigningKey { kid, alg: Algorithm::EdDSA, encoding: EncodingKey::from_ed_der(&der), jwk })
+                let decoding = decoding(&jwk).map_err(|e| format!("key {kid}: {e}"))?;
+                Ok(SigningKey { kid, alg: Algorithm::EdDSA, signs_from, decoding, encoding: EncodingKey::from_ed_der(&der), jwk })
             }
             other => Err(format!("key {kid} is for {other}, which is not used here")),
         }
-    }
-
-    pub fn verifying(&self) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
-        DecodingKey::from_jwk(&serde_json::from_value(self.jwk.clone())?)
     }
 
     /// A signed token of these claims.
@@ -198,11 +231,36 @@ impl SigningKey {
             "ES256" => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap(),
             _ => Ed25519KeyPair::generate_pkcs8(&random).unwrap(),
         };
-        SigningKey::read(&StoredKey { kid: format!("test-{alg}"), alg: alg.into(), private: STANDARD.encode(der.as_ref()) }).unwrap()
+        SigningKey::read(&StoredKey { kid: format!("test-{alg}"), alg: alg.into(), private: STANDARD.encode(der.as_ref()), signs_from: 0 }).unwrap()
     }
 }
 
 impl LocalKeys {
+    fn new(issuer: String, mut keys: Vec<SigningKey>) -> LocalKeys {
+        // Stable: of those of one time the later in the file comes later.
+        keys.sort_by_key(|k| k.signs_from);
+        LocalKeys { issuer, keys }
+    }
+
+    /// The key that signs at this time.
+    pub fn signing(&self, now: i64) -> Option<&SigningKey> {
+        self.keys.iter().rev().find(|k| k.signs_from <= now).or(self.keys.first())
+    }
+
+    /// When a key hands over to the next, if there is one.
+    pub fn signs_until(&self, kid: &str) -> Option<i64> {
+        let at = self.keys.iter().position(|k| k.kid == kid)?;
+        self.keys.get(at + 1).map(|next| next.signs_from)
+    }
+
+    /// The key of a token issued at some time: one that has handed over verifies what it signed before, and as long as such a
+    /// token may live.
+    pub fn verifying(&self, kid: &str, issued: i64, now: i64) -> Option<&SigningKey> {
+        let until = self.signs_until(kid);
+        let in_time = until.is_none_or(|until| issued <= until + LEEWAY && now < until + LONGEST_TOKEN + LEEWAY);
+        self.keys.iter().find(|k| k.kid == kid).filter(|_| check!("token.key-retired", in_time))
+    }
+
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.keys.iter().map(|k| &k.jwk).collect::<Vec<_>>() })
     }
