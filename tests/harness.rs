@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
 /// Where to create databases on PostgreSQL.
 const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
+/// The role of the application owns nothing and cannot pass row-level security.
+const APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,10 @@ impl Backend {
 /// A PostgreSQL database that is dropped with this.
 pub struct PostgresDatabase {
     name: String,
+    /// As the application's role.
     pub url: String,
+    /// As the owner of the tables.
+    pub owner_url: String,
 }
 
 fn postgres() -> String {
@@ -44,10 +50,16 @@ async fn on_postgres(sql: String) {
 impl PostgresDatabase {
     pub async fn create() -> PostgresDatabase {
         let name = format!("cw_{}", uuid::Builder::from_random_bytes(rand::random()).into_uuid().simple());
+        on_postgres(APPLICATION.to_owned()).await;
         on_postgres(format!("CREATE DATABASE {name}")).await;
         let admin = postgres();
         let (server, _) = admin.rsplit_once('/').unwrap();
-        PostgresDatabase { url: format!("{server}/{name}"), name }
+        let host = server.rsplit_once('@').map_or_else(|| server.split_once("://").unwrap().1, |(_, host)| host);
+        PostgresDatabase {
+            url: format!("postgres://cw_test_application:cw_test_application@{host}/{name}"),
+            owner_url: format!("{server}/{name}"),
+            name,
+        }
     }
 }
 
@@ -119,7 +131,7 @@ fn spawn(data: &Path, address: &str, database: Option<&PostgresDatabase>, env: &
     let mut command = command(data.parent().unwrap());
     command.args(["serve", "--demo", "--listen", address, "--data"]).arg(data).envs(env.iter().cloned());
     if let Some(database) = database {
-        command.args(["--database", &database.url]);
+        command.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -188,17 +200,17 @@ impl Server {
         }
     }
 
-    /// The address of the database, for a command beside the server.
+    /// The address of the database, past all access.
     pub fn database_url(&self) -> Option<&str> {
-        self.database.as_ref().map(|d| d.url.as_str())
+        self.database.as_ref().map(|d| d.owner_url.as_str())
     }
 
     /// A command on the same data folder and database.
     pub fn beside(&self, args: &[&str]) -> Output {
         let mut command = command(&self.data);
         command.args(args).arg("--data").arg(&self.data);
-        if let Some(url) = self.database_url() {
-            command.args(["--database", url]);
+        if let Some(database) = &self.database {
+            command.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
         }
         command.output().unwrap()
     }

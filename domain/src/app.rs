@@ -17,6 +17,8 @@ use uuid::Uuid;
 pub struct DomainOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub database_url: String,
+    /// On PostgreSQL, the owner of the tables, for migrations alone.
+    pub migrate_database_url: Option<String>,
     /// Holds `keys/` and `uploads/`.
     pub data: PathBuf,
     /// `demo`, `development` or `production`.
@@ -74,6 +76,7 @@ impl Domain {
         let keys = Keyring::open_or_create(&options.data.join("keys/sealing.key"), options.clock.as_ref())?;
         let db = Db::open(&OpenOptions {
             url: options.database_url,
+            owner_url: options.migrate_database_url,
             max_connections: options.max_connections,
             key_check: keys.check_value(),
             migrate: options.migrate,

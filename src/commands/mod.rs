@@ -107,6 +107,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
     create_data_folder(config)?;
     let options = DomainOptions {
         database_url: config.database_url.clone(),
+        migrate_database_url: config.migrate_database_url.clone(),
         data: config.data.clone(),
         profile: config.profile.name(),
         max_connections: config.max_connections,

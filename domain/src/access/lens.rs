@@ -1,6 +1,7 @@
 //! What an actor's grants let through for the stated purpose: views, each a set of rows with a decision for each class.
 
 use super::actor::Grant;
+use super::mutant;
 use super::policy::{Basis, Decision, Decisions, Policy};
 use crate::check;
 use entity::DataClass;
@@ -121,7 +122,7 @@ impl Lens {
     /// What this viewer may do with a child; None: for this viewer it does not exist.
     pub fn child(&self, keys: &ChildKeys) -> Option<RowAccess> {
         let mut access: Option<RowAccess> = None;
-        for view in self.views.iter().filter(|v| v.reaches(keys)) {
+        for view in self.views.iter().filter(|v| mutant::off("application.scope") || v.reaches(keys)) {
             access.get_or_insert_with(RowAccess::public).join(view);
         }
         access

@@ -97,7 +97,7 @@ impl Domain {
             .and_where(Expr::col((Alias::new("i"), Alias::new("fingerprint"))).eq(self.keys.fingerprint(number)))
             .and_where(Expr::col((Alias::new("i"), Alias::new("subject"))).eq("CHILD"))
             .to_owned();
-        let office = self.db.one(&select).await?.map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0))?;
+        let office = self.db.as_system("that a file exists, and which office holds it, may be told").one(&select).await?.map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0))?;
         Ok(Outcome::Refused(vec![UserError { detail: office, ..UserError::new(UserErrorCode::AlreadyOnFile, "identityNumber") }]))
     }
 }
