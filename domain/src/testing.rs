@@ -16,8 +16,8 @@ const NOW: &str = "2026-11-24T02:00:00Z";
 pub struct TestDomain {
     pub domain: Domain,
     pub clock: Arc<TestClock>,
-    url: String,
-    owner_url: Option<String>,
+    pub(crate) url: String,
+    pub(crate) owner_url: Option<String>,
     postgres: Option<(String, String)>,
     /// Removed with the domain.
     folder: tempfile::TempDir,
@@ -46,6 +46,7 @@ async fn open(url: String, owner_url: Option<String>, folder: &tempfile::TempDir
         max_connections: 4,
         migrate: true,
         clock,
+        sealing: Default::default(),
         rules: Default::default(),
     })
     .await

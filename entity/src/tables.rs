@@ -1,7 +1,7 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
+    AccountState, AlertKind, AlertOutcome, AlertState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
     EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
     ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
     Schooling, Sex, VisitFinding, VisitKind,
@@ -382,6 +382,29 @@ crate::table! {
         classes: String => Audit,
         objects: String => Audit,
     }
+    /// What somebody has to look into. `detail` holds counts and codes, never personal data.
+    alert "alert" Alert: Alert {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        kind: AlertKind => Alert,
+        state: AlertState => Alert,
+        division: i64 => Alert,
+        subject_id: Option<Uuid> => Alert,
+        child_id: Option<Uuid> => Alert,
+        detail: String => Alert,
+        request_id: String => Alert,
+        once: Option<String> => Alert,
+        raised_at: Time => Alert,
+        settled_at: Option<Time> => Alert,
+        settled_by: Option<Uuid> => Alert,
+        outcome: Option<AlertOutcome> => Alert,
+        note: Option<Sealed> => Alert,
+        created_at: Time => Alert,
+        created_by: Uuid => Alert,
+        updated_at: Time => Alert,
+        updated_by: Uuid => Alert,
+    }
     /// The children an audit record names.
     audit_child "audit_child" AuditChild: Internal {
         #[sea_orm(primary_key, auto_increment = false)]
@@ -430,6 +453,18 @@ crate::table! {
         object_id: Uuid => Account,
         child_id: Option<Uuid> => Account,
         created_at: Time => Account,
+    }
+    /// The keys that seal, search and chain, wrapped by a key from outside the database.
+    data_key "data_key" DataKey: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: i64 => Sealed,
+        purpose: String => Sealed,
+        algorithm: String => Sealed,
+        state: String => Sealed,
+        wrapping_key: String => Sealed,
+        wrapped: Vec<u8> => Sealed,
+        created_at: Time => Sealed,
+        changed_at: Time => Sealed,
     }
     /// How often something was done for a subject in the window that is open; times are milliseconds since 1970.
     rate_window "rate_window" RateWindow: Internal {

@@ -15,6 +15,7 @@
 //! | 10, 11 | the same for imports |
 //! | 12 | the account that asks |
 //! | 13 | `s`: the system's own work; `a`: the audit trail |
+//! | 14 | divisions whose alerts are reached (`int8multirange`) |
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use std::fmt::Write;
@@ -42,6 +43,10 @@ pub enum Rule {
     OfImport,
     /// The audit trail, and what the one who asks has done.
     Audit,
+    /// What belongs to the trail.
+    Trail,
+    /// Alerts of divisions in reach, never one about the one who asks.
+    Alert,
     /// Rows under the account that asks, by `account_id`.
     Own,
     /// All of them to any scope: keyed indexes, which tell nothing without the key and the row they lead to.
@@ -50,7 +55,7 @@ pub enum Rule {
     System,
 }
 
-use Rule::{Account, Audit, Child, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System};
+use Rule::{Account, Alert, Audit, Child, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System, Trail};
 
 /// Every table. One that is missing here fails a test, and so does one that is no table.
 pub const RULES: &[(&str, Rule)] = &[
@@ -77,7 +82,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("identity_registry", Keyed),
     ("name_gram", Keyed),
     ("audit_record", Audit),
-    ("audit_child", System),
+    ("alert", Alert),
+    ("audit_child", Trail),
     ("audit_link", System),
     ("change_log", System),
     ("outbox", System),
@@ -87,6 +93,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("recovery_code", System),
     ("ticket", System),
     ("session", System),
+    ("data_key", System),
     ("refresh_token", System),
     ("account_identity", System),
     ("meta", Open("what this database is; no row of anybody's")),
@@ -136,6 +143,14 @@ impl Rule {
             Import => format!("{} OR account_id = {} OR division <@ {}", system(), once(11, "uuid"), once(10, "int8multirange")),
             OfImport => format!("{} OR EXISTS (SELECT 1 FROM import_batch b WHERE b.id = {table}.batch_id)", system()),
             Audit => format!("(SELECT {} IN ('s', 'a')) OR account_id = {}", part(13), once(12, "uuid")),
+            Trail => format!("(SELECT {} IN ('s', 'a'))", part(13)),
+            Alert => format!(
+                "{} OR ((division <@ {} OR (SELECT {} = 'a')) AND subject_id IS DISTINCT FROM {})",
+                system(),
+                once(14, "int8multirange"),
+                part(13),
+                once(12, "uuid")
+            ),
             Own => format!("{} OR account_id = {}", system(), once(12, "uuid")),
             Keyed => "(SELECT current_setting('cw.scope', true) <> '')".to_owned(),
             System => system(),

@@ -64,7 +64,7 @@ fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
                 None => continue,
             },
             Basis::Caseload => named("scope.caseload", Cond::all().add(column(alias, "director_id").eq(view.account))),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => continue,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => continue,
         };
         roads = roads.add(road);
         some = true;
@@ -109,6 +109,21 @@ impl Lens {
 
     pub fn audit(&self) -> Scope {
         if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all(), Wall::of(self)) } else { Scope::nothing() }
+    }
+
+    /// Alerts in reach; never one about the viewer.
+    pub fn alerts(&self, alias: &'static str) -> Scope {
+        self.any_view(|view| {
+            let mut roads = Cond::any();
+            if view.rows.contains(&Basis::Audit) {
+                roads = roads.add(Expr::val(1).eq(1));
+            }
+            if view.rows.contains(&Basis::Alerts) {
+                roads = roads.add(within(&|| column(alias, "division"), view));
+            }
+            let other = Cond::any().add(column(alias, "subject_id").is_null()).add(column(alias, "subject_id").ne(view.account));
+            (!roads.is_empty()).then(|| Cond::all().add(roads).add(other))
+        })
     }
 
     fn any_view(&self, condition: impl Fn(&View) -> Option<Condition>) -> Scope {

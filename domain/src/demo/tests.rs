@@ -126,7 +126,7 @@ async fn nobody_real_is_in_it() {
     assert!((5..40).contains(&without), "{without} without a number");
     let categories: HashSet<String> = {
         let select = Query::select().distinct().column("main_category").from("child").to_owned();
-        test.db.all(&select).await.expect("read").iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
+        test.db.as_system("test").all(&select).await.expect("read").iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
     };
     assert_eq!(categories.len(), Category::VALUES.len(), "{categories:?}");
     let names = opened(&test, "child", "name").await;

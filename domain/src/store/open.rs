@@ -15,8 +15,6 @@ pub struct OpenOptions {
     /// the second wall stands only as far as that role cannot pass it.
     pub owner_url: Option<String>,
     pub max_connections: u32,
-    /// Written into an empty database and expected in any other; tells keys that do not fit.
-    pub key_check: String,
     pub migrate: bool,
     /// `demo` marks the database; a production server refuses one so marked.
     pub profile: &'static str,
@@ -28,8 +26,6 @@ pub enum OpenError {
     Cannot(#[from] DbErr),
     #[error("this database is not one of child-welfare ({0}); name an empty one, or the right one, with --database or --data")]
     NotOurs(String),
-    #[error("this database was written with another sealing key; put back the key file it was made with (keys/sealing.key in the data folder)")]
-    OtherKey,
     #[error("the schema is not up to date: {0} migration(s) are missing; run `child-welfare migrate`")]
     NotMigrated(usize),
     #[error("this database was made by the {0} profile; production never runs on it")]
@@ -54,11 +50,18 @@ const OWNER: &str = "child-welfare";
 /// SQLite's application id of our files, "CWel".
 const APPLICATION_ID: i64 = 0x4357_656c;
 
-async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection, DbErr> {
-    connect_as(url, max, write, None).await
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Write,
+    Read,
+    /// Nothing is made or changed, not even by mistake.
+    Look,
+    /// As the owner of the tables. Forced policies bind the owner too: what a migration does to rows is the system's work.
+    Own,
 }
 
-async fn connect_as(url: &str, max: u32, write: bool, scope: Option<String>) -> Result<DatabaseConnection, DbErr> {
+async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, DbErr> {
+    let write = mode == Mode::Write;
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(max)
@@ -70,6 +73,9 @@ async fn connect_as(url: &str, max: u32, write: bool, scope: Option<String>) -> 
         .test_before_acquire(false)
         .sqlx_logging(false);
     options.map_sqlx_sqlite_opts(move |o| {
+        if mode == Mode::Look {
+            return o.read_only(true).pragma("temp_store", "MEMORY").busy_timeout(Duration::from_secs(10));
+        }
         o.create_if_missing(write)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
@@ -82,27 +88,34 @@ async fn connect_as(url: &str, max: u32, write: bool, scope: Option<String>) -> 
     });
     options.map_sqlx_postgres_opts(move |o| {
         let o = o.application_name(OWNER).statement_cache_capacity(256);
-        match &scope {
-            Some(scope) => o.options([("cw.scope", scope)]),
-            None => o,
+        match mode {
+            Mode::Look => o.options([("default_transaction_read_only", "on")]),
+            Mode::Own => o.options([("cw.scope", Wall::system("migrations change rows of everybody").text().unwrap_or_default())]),
+            Mode::Write | Mode::Read => o,
         }
     });
     Database::connect(options).await
 }
 
 impl Db {
+    /// A database to look at, such as a restored backup.
+    pub async fn open_to_look(url: &str) -> Result<Db, OpenError> {
+        let pool = connect(url, 2, Mode::Look).await.map_err(not_a_database)?;
+        Ok(Db { read: pool.clone(), write: pool })
+    }
+
     pub async fn open(options: &OpenOptions) -> Result<Db, OpenError> {
         let sqlite = options.url.starts_with("sqlite:");
         let db = if sqlite {
             make_private(&options.url);
-            let write = connect(&options.url, 1, true).await.map_err(not_a_database)?;
-            let read = connect(&options.url, options.max_connections.clamp(2, 16), false).await?;
+            let write = connect(&options.url, 1, Mode::Write).await.map_err(not_a_database)?;
+            let read = connect(&options.url, options.max_connections.clamp(2, 16), Mode::Read).await?;
             Db { read, write }
         } else {
             if options.migrate {
                 migrate_as_owner(options).await?;
             }
-            let pool = connect(&options.url, options.max_connections, true).await?;
+            let pool = connect(&options.url, options.max_connections, Mode::Write).await?;
             Db { read: pool.clone(), write: pool }
         };
         db.check_owner(sqlite).await?;
@@ -117,7 +130,6 @@ impl Db {
         if sqlite {
             db.write.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
         }
-        db.check_mark("key_check", &options.key_check, |_| OpenError::OtherKey).await?;
         let made_by = db.mark("profile", options.profile).await?;
         if options.profile == "production" && made_by != "production" {
             return Err(OpenError::DemoDatabase(made_by));
@@ -198,18 +210,11 @@ impl Db {
         let row = self.write.query_one(&select).await?;
         Ok(row.map_or(Ok(value.to_owned()), |r| r.try_get_by_index(0))?)
     }
-
-    async fn check_mark(&self, name: &str, value: &str, wrong: impl Fn(String) -> OpenError) -> Result<(), OpenError> {
-        let found = self.mark(name, value).await?;
-        if found == value { Ok(()) } else { Err(wrong(found)) }
-    }
 }
 
 /// Brings the schema and its policies up to date as the owner of the tables, and lets the role of the application in.
 async fn migrate_as_owner(options: &OpenOptions) -> Result<(), OpenError> {
-    // Forced policies bind the owner too: what a migration does to rows is the system's work.
-    let scope = Wall::system("migrations change rows of everybody").text();
-    let owner = connect_as(options.owner_url.as_ref().unwrap_or(&options.url), 1, true, scope).await?;
+    let owner = connect(options.owner_url.as_ref().unwrap_or(&options.url), 1, Mode::Own).await?;
     let db = Db { read: owner.clone(), write: owner };
     db.check_owner(false).await?;
     migration::Migrator::up(&db.write, None).await?;

@@ -80,7 +80,15 @@ impl Tx {
         Ok(())
     }
 
+    /// An insert and nothing more: it reads nothing, neither to give it back nor to find that it is there, and needs no scope.
+    pub(crate) async fn append(&mut self, insert: &InsertStatement) -> Result<()> {
+        meter::count();
+        self.inner.execute(insert).await?;
+        Ok(())
+    }
+
     pub(crate) async fn execute_insert(&mut self, insert: &InsertStatement) -> Result<u64> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.execute(insert).await?.rows_affected())
     }
@@ -255,7 +263,7 @@ impl Tx {
 
     async fn one_by_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
         for insert in statements {
-            self.execute_insert(insert).await?;
+            self.append(insert).await?;
         }
         Ok(())
     }
