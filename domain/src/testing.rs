@@ -35,10 +35,21 @@ impl TestDomain {
     pub async fn beside(&self) -> Domain {
         open(self.url.clone(), self.owner_url.clone(), &self.folder, self.clock.clone()).await
     }
+
+    /// The same with other options.
+    pub async fn beside_with(&self, change: impl FnOnce(&mut DomainOptions)) -> Domain {
+        let mut options = options(self.url.clone(), self.owner_url.clone(), &self.folder, self.clock.clone());
+        change(&mut options);
+        Domain::open(options).await.expect("opens")
+    }
 }
 
 async fn open(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Domain {
-    Domain::open(DomainOptions {
+    Domain::open(options(url, owner_url, folder, clock)).await.expect("a fresh domain opens")
+}
+
+fn options(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> DomainOptions {
+    DomainOptions {
         database_url: url,
         migrate_database_url: owner_url,
         data: folder.path().to_path_buf(),
@@ -48,9 +59,8 @@ async fn open(url: String, owner_url: Option<String>, folder: &tempfile::TempDir
         clock,
         sealing: Default::default(),
         rules: Default::default(),
-    })
-    .await
-    .expect("a fresh domain opens")
+        sign_in: Default::default(),
+    }
 }
 
 pub async fn sqlite() -> TestDomain {

@@ -2,13 +2,14 @@
 
 use crate::context::{Disclosed, Trail};
 use crate::limits::{Broken, Limits};
+use crate::messages;
 use crate::mutation::Mutation;
 use crate::query::Query;
 use crate::subscription::Subscriptions;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value, Variables};
 use domain::Domain;
-use domain::access::Actor;
+use domain::access::{Actor, Language};
 use domain::audit::Entry;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -20,6 +21,8 @@ pub struct Request {
     pub operation_name: Option<String>,
     pub variables: serde_json::Map<String, serde_json::Value>,
     pub extensions: serde_json::Map<String, serde_json::Value>,
+    /// Of the messages when it is refused.
+    pub language: Language,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,12 @@ pub struct Prepared {
     /// For the audit trail.
     action: String,
     cost: u64,
+    /// Only what is allowed before there is a second factor.
+    enrolling: bool,
 }
+
+/// Roots that need no second factor: the way to one.
+const WITHOUT_SECOND_FACTOR: &[&str] = &["__typename", "viewer", "beginTotpEnrolment", "confirmTotpEnrolment", "signOutEverywhere"];
 
 impl Prepared {
     pub fn kind(&self) -> OperationKind {
@@ -64,7 +72,7 @@ pub struct Schema {
 }
 
 fn build(data: Option<Domain>) -> Inner {
-    let builder = async_graphql::Schema::build(Query, Mutation, Subscriptions).disable_suggestions();
+    let builder = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).disable_suggestions();
     match data {
         Some(domain) => builder.data(domain).finish(),
         None => builder.finish(),
@@ -100,9 +108,8 @@ fn refused(code: &str, message: String, more: &[(&str, u64)]) -> Box<Response> {
     Box::new(Response::from_errors(vec![error]))
 }
 
-fn over(broken: &Broken) -> Box<Response> {
-    let message = format!("the document goes beyond the limit of {}: at most {}", broken.limit, broken.most);
-    let mut response = refused("LIMIT_EXCEEDED", message, &[("most", broken.most)]);
+fn over(broken: &Broken, language: Language) -> Box<Response> {
+    let mut response = refused("LIMIT_EXCEEDED", messages::over(broken, language), &[("most", broken.most)]);
     if let Some(extensions) = response.errors.first_mut().and_then(|e| e.extensions.as_mut()) {
         extensions.set("limit", broken.limit);
     }
@@ -125,29 +132,34 @@ impl Schema {
 
     /// Parses, and checks limits, before anything runs. An error here is a request error: nothing was executed.
     pub fn prepare(&self, request: Request) -> Result<Prepared, Box<Response>> {
-        self.limits.check_text(&request.query).map_err(|broken| over(&broken))?;
+        let language = request.language;
+        self.limits.check_text(&request.query).map_err(|broken| over(&broken, language))?;
         let document = async_graphql::parser::parse_query(&request.query).map_err(|error| {
-            let mut response = Response::from_errors(vec![ServerError::from(error)]);
+            let mut found = ServerError::new(messages::parse_failed(&error, language), None);
+            found.locations = error.positions().collect();
+            let mut response = Response::from_errors(vec![found]);
             polish(&mut response, "GRAPHQL_PARSE_FAILED");
             Box::new(response)
         })?;
-        let operation = chosen(&document, request.operation_name.as_deref())?;
+        let operation = chosen(&document, request.operation_name.as_deref()).map_err(|said| refused("GRAPHQL_VALIDATION_FAILED", messages::translated(said, language), &[]))?;
         let kind = match operation.ty {
             OperationType::Query => OperationKind::Query,
             OperationType::Mutation => OperationKind::Mutation,
             OperationType::Subscription => OperationKind::Subscription,
         };
         let variables = Variables::from_json(serde_json::Value::Object(request.variables));
-        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken))?;
+        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken, language))?;
         if let Some(key) = crate::overlap::conflict(&document, operation) {
             let message = format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice: give each a name of its own");
-            return Err(refused("GRAPHQL_VALIDATION_FAILED", message, &[]));
+            return Err(refused("GRAPHQL_VALIDATION_FAILED", messages::translated(&message, language), &[]));
         }
         let name = request.operation_name.clone().or_else(|| match &document.operations {
             DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
             _ => None,
         });
-        let action = crate::overlap::root_fields(&document, operation).chars().take(100).collect();
+        let roots = crate::overlap::root_fields(&document, operation);
+        let enrolling = roots.split(',').all(|root| WITHOUT_SECOND_FACTOR.contains(&root));
+        let action = roots.chars().take(100).collect();
         let mut inner = async_graphql::Request::new("").variables(variables);
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
@@ -156,20 +168,40 @@ impl Schema {
             inner = inner.disable_introspection();
         }
         inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, action, cost })
+        Ok(Prepared { request: inner, kind, name, action, cost, enrolling })
     }
 
     /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
     pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
+        if let Some(refused) = self.too_weak(&prepared, &actor).await {
+            return refused;
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
-        finish(&mut response);
+        finish(&mut response, actor.language);
         self.recorded(response, &actor, action, trail.take()).await
+    }
+
+    /// A session without a second factor gets to one, and nowhere else.
+    async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
+        if prepared.enrolling || actor.session.is_none_or(|session| session.strong) {
+            return None;
+        }
+        let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
+        let response = *refused("SECOND_FACTOR_REQUIRED", message.to_owned(), &[]);
+        let trail = Trail::default();
+        trail.denied("second-factor");
+        Some(self.recorded(response, actor, prepared.action.clone(), trail.take()).await)
     }
 
     /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
+        if actor.session.is_some_and(|session| !session.strong) {
+            let schema = self.clone();
+            let refused = async move { schema.too_weak(&Prepared { enrolling: false, ..prepared }, &actor).await };
+            return Box::pin(futures_util::stream::once(refused).filter_map(std::future::ready));
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let schema = self.clone();
@@ -177,7 +209,7 @@ impl Schema {
         Box::pin(events.then(move |mut response| {
             let (schema, actor, action, trail) = (schema.clone(), actor.clone(), action.clone(), trail.clone());
             async move {
-                finish(&mut response);
+                finish(&mut response, actor.language);
                 schema.recorded(response, &actor, action, trail.take()).await
             }
         }))
@@ -210,13 +242,13 @@ impl Schema {
         };
         match self.domain.audit.write(entry).await {
             Ok(()) => response,
-            Err(_) => *refused("AUDIT_UNAVAILABLE", "the answer cannot be put on record, and so is not given".to_owned(), &[]),
+            Err(_) => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
         }
     }
 }
 
-fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, Box<Response>> {
-    let wrong = |message: &str| Err(refused("GRAPHQL_VALIDATION_FAILED", message.to_owned(), &[]));
+fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, &'static str> {
+    let wrong = Err;
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Ok(&operation.node),
         (DocumentOperations::Single(_), Some(_)) => wrong("operationName names no operation of the document"),
@@ -234,14 +266,21 @@ fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'
 const MOST_REASONS: usize = 20;
 
 /// Every error gets a code; those of the executor never say more than the caller sent.
-fn finish(response: &mut Response) {
+fn finish(response: &mut Response, language: Language) {
     let validation = response.data == Value::Null;
     if validation {
         // A rejection stays small, however many ways the document is wrong in.
         response.errors.sort_by_key(|e| e.locations.first().map(|at| (at.line, at.column)));
         response.errors.truncate(MOST_REASONS);
     }
+    for error in response.errors.iter_mut().filter(|e| !is_coded(e)) {
+        error.message = messages::translated(&error.message, language);
+    }
     polish(response, if validation { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
+}
+
+fn is_coded(error: &ServerError) -> bool {
+    error.extensions.as_ref().is_some_and(|e| e.get("code").is_some())
 }
 
 fn polish(response: &mut Response, code: &str) {
@@ -249,8 +288,7 @@ fn polish(response: &mut Response, code: &str) {
         if error.message.chars().count() > 500 {
             error.message = error.message.chars().take(500).chain(['…']).collect();
         }
-        let coded = error.extensions.as_ref().is_some_and(|e| e.get("code").is_some());
-        if !coded {
+        if !is_coded(error) {
             error.extensions.get_or_insert_default().set("code", code);
         }
     }

@@ -1,13 +1,17 @@
 //! The GraphQL schema over the use cases.
 
 mod api;
+pub mod codes;
 mod context;
 mod directives;
 mod errors;
 pub mod fields;
+#[cfg(test)]
+mod fuzz_tests;
 mod ids;
 pub mod input;
 mod limits;
+mod messages;
 pub mod mutation;
 mod object;
 mod overlap;

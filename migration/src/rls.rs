@@ -96,6 +96,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("data_key", System),
     ("refresh_token", System),
     ("account_identity", System),
+    ("account_event", System),
     ("meta", Open("what this database is; no row of anybody's")),
 ];
 

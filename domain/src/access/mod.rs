@@ -8,6 +8,6 @@ pub mod policy;
 pub mod scope;
 pub(crate) mod wall;
 
-pub use actor::{Actor, Grant, Language};
+pub use actor::{Actor, Grant, Language, SessionRef};
 pub use lens::{Lens, RowAccess, View};
 pub use policy::{Basis, Decision, Decisions, Policy};

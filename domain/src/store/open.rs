@@ -50,18 +50,21 @@ const OWNER: &str = "child-welfare";
 /// SQLite's application id of our files, "CWel".
 const APPLICATION_ID: i64 = 0x4357_656c;
 
+/// PostgreSQL ends a statement after this, whoever waits for it or no longer does; changes of the schema are exempt.
+pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Write,
+    /// Changes of the schema take the time they take.
+    Migrate,
     Read,
     /// Nothing is made or changed, not even by mistake.
     Look,
-    /// As the owner of the tables. Forced policies bind the owner too: what a migration does to rows is the system's work.
-    Own,
 }
 
 async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, DbErr> {
-    let write = mode == Mode::Write;
+    let write = matches!(mode, Mode::Write | Mode::Migrate);
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(max)
@@ -88,9 +91,11 @@ async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, 
     });
     options.map_sqlx_postgres_opts(move |o| {
         let o = o.application_name(OWNER).statement_cache_capacity(256);
+        let o = if mode == Mode::Migrate { o } else { o.options([("statement_timeout", format!("{}s", LONGEST_STATEMENT.as_secs()))]) };
         match mode {
             Mode::Look => o.options([("default_transaction_read_only", "on")]),
-            Mode::Own => o.options([("cw.scope", Wall::system("migrations change rows of everybody").text().unwrap_or_default())]),
+            // Forced policies bind the owner too: what a migration does to rows is the system's work.
+            Mode::Migrate => o.options([("cw.scope", Wall::system("migrations change rows of everybody").text().unwrap_or_default())]),
             Mode::Write | Mode::Read => o,
         }
     });
@@ -214,7 +219,7 @@ impl Db {
 
 /// Brings the schema and its policies up to date as the owner of the tables, and lets the role of the application in.
 async fn migrate_as_owner(options: &OpenOptions) -> Result<(), OpenError> {
-    let owner = connect(options.owner_url.as_ref().unwrap_or(&options.url), 1, Mode::Own).await?;
+    let owner = connect(options.owner_url.as_ref().unwrap_or(&options.url), 1, Mode::Migrate).await?;
     let db = Db { read: owner.clone(), write: owner };
     db.check_owner(false).await?;
     migration::Migrator::up(&db.write, None).await?;
