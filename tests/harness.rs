@@ -155,7 +155,7 @@ impl Start {
         let database = match self.backend {
             Backend::Sqlite => None,
             Backend::Postgres => Some(match self.url {
-                Some(url) => PostgresDatabase { name: None, url },
+                Some(url) => PostgresDatabase { name: None, owner_url: url.clone(), url },
                 None => PostgresDatabase::create().await,
             }),
         };
