@@ -65,6 +65,7 @@ async fn measure(url: &str, sheet: &Path, folder: &Path) -> Result<(), Failure> 
     let data = folder.join(kind);
     let domain = Domain::open(DomainOptions {
         database_url: url.to_owned(),
+        migrate_database_url: None,
         data,
         profile: "demo",
         max_connections: 4,

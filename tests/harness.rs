@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
 /// Where to create databases on PostgreSQL.
 const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
+/// The role of the application owns nothing and cannot pass row-level security.
+const APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,10 @@ impl Backend {
 pub struct PostgresDatabase {
     /// None: it belongs to the test, with its server.
     name: Option<String>,
+    /// As the application's role.
     pub url: String,
+    /// As the owner of the tables.
+    pub owner_url: String,
 }
 
 fn postgres() -> String {
@@ -45,10 +51,16 @@ async fn on_postgres(sql: String) {
 impl PostgresDatabase {
     pub async fn create() -> PostgresDatabase {
         let name = format!("cw_{}", uuid::Builder::from_random_bytes(rand::random()).into_uuid().simple());
+        on_postgres(APPLICATION.to_owned()).await;
         on_postgres(format!("CREATE DATABASE {name}")).await;
         let admin = postgres();
         let (server, _) = admin.rsplit_once('/').unwrap();
-        PostgresDatabase { url: format!("{server}/{name}"), name: Some(name) }
+        let host = server.rsplit_once('@').map_or_else(|| server.split_once("://").unwrap().1, |(_, host)| host);
+        PostgresDatabase {
+            url: format!("postgres://cw_test_application:cw_test_application@{host}/{name}"),
+            owner_url: format!("{server}/{name}"),
+            name: Some(name),
+        }
     }
 
     /// A copy of a database that nobody uses at the moment.
@@ -56,7 +68,8 @@ impl PostgresDatabase {
         let (server, from) = url.rsplit_once('/').unwrap();
         let name = format!("{from}_copy");
         on_postgres(format!("CREATE DATABASE {name} TEMPLATE {from}")).await;
-        PostgresDatabase { url: format!("{server}/{name}"), name: Some(name) }
+        let url = format!("{server}/{name}");
+        PostgresDatabase { owner_url: url.clone(), url, name: Some(name) }
     }
 }
 
@@ -142,7 +155,7 @@ impl Start {
         let database = match self.backend {
             Backend::Sqlite => None,
             Backend::Postgres => Some(match self.url {
-                Some(url) => PostgresDatabase { name: None, url },
+                Some(url) => PostgresDatabase { name: None, owner_url: url.clone(), url },
                 None => PostgresDatabase::create().await,
             }),
         };
@@ -159,7 +172,7 @@ fn spawn(data: &Path, address: &str, database: Option<&PostgresDatabase>, env: &
     let mut command = command(data.parent().unwrap());
     command.args(["serve", "--demo", "--listen", address, "--data"]).arg(data).envs(env.iter().cloned());
     if let Some(database) = database {
-        command.args(["--database", &database.url]);
+        command.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -236,17 +249,17 @@ impl Server {
         }
     }
 
-    /// The address of the database, for a command beside the server.
+    /// The address of the database, past all access.
     pub fn database_url(&self) -> Option<&str> {
-        self.database.as_ref().map(|d| d.url.as_str())
+        self.database.as_ref().map(|d| d.owner_url.as_str())
     }
 
     /// A command with the same settings, data folder and database, to be run.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command(&self.data);
         command.args(args).arg("--data").arg(&self.data).envs(self.env.iter().cloned());
-        if let Some(url) = self.database_url() {
-            command.args(["--database", url]);
+        if let Some(database) = &self.database {
+            command.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
         }
         command
     }

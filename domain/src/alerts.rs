@@ -233,7 +233,7 @@ mod tests {
             for none in ["system-administrator", "security-administrator", "school-partner"] {
                 assert!(seen(&world, &persona(&world, none, None).await).await.is_empty(), "{none}");
             }
-            let outbox = world.db.raw("SELECT COUNT(*) FROM outbox WHERE topic = 'alert'").await.expect("read");
+            let outbox = world.db.as_system("test").raw("SELECT COUNT(*) FROM outbox WHERE topic = 'alert'").await.expect("read");
             assert_eq!(outbox[0].try_get_by_index::<i64>(0).expect("a number"), 3);
         }
     }

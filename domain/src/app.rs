@@ -20,6 +20,8 @@ use uuid::Uuid;
 pub struct DomainOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub database_url: String,
+    /// On PostgreSQL, the owner of the tables, for migrations alone.
+    pub migrate_database_url: Option<String>,
     /// Holds `keys/` and `uploads/`.
     pub data: PathBuf,
     /// `demo`, `development` or `production`.
@@ -87,6 +89,7 @@ impl Domain {
         private.create(options.data.join("uploads"))?;
         let db = Db::open(&OpenOptions {
             url: options.database_url,
+            owner_url: options.migrate_database_url,
             max_connections: options.max_connections,
             migrate: options.migrate,
             profile: options.profile,

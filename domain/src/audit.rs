@@ -112,11 +112,11 @@ impl AuditWriter {
 async fn write(db: &Db, entries: &[Entry]) -> Result<()> {
     let mut tx = db.begin().await?;
     for insert in insert_records(entries) {
-        tx.execute_insert(&insert).await?;
+        tx.append(&insert).await?;
     }
     for entry in entries {
         for chunk in entry.children.chunks(ROWS) {
-            tx.execute_insert(&insert_children(entry.id, chunk)).await?;
+            tx.append(&insert_children(entry.id, chunk)).await?;
         }
     }
     tx.commit_bare().await

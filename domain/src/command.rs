@@ -74,7 +74,7 @@ impl Domain {
             if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
                 return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
             }
-            if let Some(row) = tx.rows(&noted(actor, key)).await?.first() {
+            if let Some(row) = tx.rows_seen(&actor.lens, &noted(actor, key)).await?.first() {
                 let outcome = self.replay(row, action, meta);
                 tx.rollback().await?;
                 return outcome.map(Start::Replay);
@@ -104,7 +104,7 @@ impl Domain {
     pub async fn settle(&self, actor: &Actor, action: &str, meta: &Meta, outcome: Result<Outcome>) -> Result<Outcome> {
         let lost = matches!(&outcome, Ok(Outcome::Refused(_)) | Err(Error::BadInput { code: KEY_IN_USE, .. }));
         if let (true, Some(key)) = (lost, &meta.idempotency_key)
-            && let Some(row) = self.db.one(&noted(actor, key)).await?
+            && let Some(row) = self.db.as_viewer(&actor.lens).one(&noted(actor, key)).await?
         {
             return self.replay(&row, action, meta);
         }
@@ -162,7 +162,7 @@ impl Work<'_> {
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let Some(row) = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next() else { return Ok(None) };
         let row = child::Model::from_query_result(&row, "")?;
         let Some(access) = self.actor.lens.child(&crate::registry::keys_of(&row)) else { return Ok(None) };
         Ok(Some(ChildRow { row, access }))

@@ -1,6 +1,7 @@
 //! Counts of children by category and risk; small cells are withheld from those outside the region's own officers.
 
 use crate::access::Actor;
+use crate::access::wall::Wall;
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ impl Domain {
             .order_by("main_category", sea_orm::Order::Asc)
             .order_by("risk_level", sea_orm::Order::Asc);
         let mut cells = Vec::new();
-        for row in self.db.all(&select).await? {
+        for row in self.db.behind(Wall::statistics(&actor.lens)).all(&select).await? {
             let count: i64 = row.try_get_by_index(2)?;
             cells.push(Cell {
                 category: row.try_get_by_index::<Option<String>>(0)?.and_then(|c| Category::from_name(&c)),

@@ -7,12 +7,17 @@ use std::sync::Arc;
 
 /// Names a superuser's URL on a PostgreSQL server; without it tests run on SQLite alone.
 const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
+/// The role the application signs in with: like that of production it owns nothing and cannot pass row-level security.
+const APPLICATION: &str = "cw_test_application";
+const MAKE_APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 const NOW: &str = "2026-11-24T02:00:00Z";
 
 pub struct TestDomain {
     pub domain: Domain,
     pub clock: Arc<TestClock>,
-    url: String,
+    pub(crate) url: String,
+    pub(crate) owner_url: Option<String>,
     postgres: Option<(String, String)>,
     /// Removed with the domain.
     folder: tempfile::TempDir,
@@ -28,24 +33,25 @@ impl std::ops::Deref for TestDomain {
 impl TestDomain {
     /// Another server on the same database, keys and clock.
     pub async fn beside(&self) -> Domain {
-        open(self.url.clone(), &self.folder, self.clock.clone()).await
+        open(self.url.clone(), self.owner_url.clone(), &self.folder, self.clock.clone()).await
     }
 
     /// The same with other options.
     pub async fn beside_with(&self, change: impl FnOnce(&mut DomainOptions)) -> Domain {
-        let mut options = options(self.url.clone(), &self.folder, self.clock.clone());
+        let mut options = options(self.url.clone(), self.owner_url.clone(), &self.folder, self.clock.clone());
         change(&mut options);
         Domain::open(options).await.expect("opens")
     }
 }
 
-async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Domain {
-    Domain::open(options(url, folder, clock)).await.expect("a fresh domain opens")
+async fn open(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Domain {
+    Domain::open(options(url, owner_url, folder, clock)).await.expect("a fresh domain opens")
 }
 
-fn options(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> DomainOptions {
+fn options(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> DomainOptions {
     DomainOptions {
         database_url: url,
+        migrate_database_url: owner_url,
         data: folder.path().to_path_buf(),
         profile: "demo",
         max_connections: 4,
@@ -61,7 +67,7 @@ pub async fn sqlite() -> TestDomain {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Arc::new(TestClock::at(NOW.parse().expect("a time")));
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    TestDomain { domain: open(url.clone(), &folder, clock.clone()).await, clock, url, postgres: None, folder }
+    TestDomain { domain: open(url.clone(), None, &folder, clock.clone()).await, clock, url, owner_url: None, postgres: None, folder }
 }
 
 /// None where no server is named.
@@ -72,13 +78,15 @@ pub async fn postgres() -> Option<TestDomain> {
     let suffix: String = folder.path().file_name()?.to_str()?.chars().filter(char::is_ascii_alphanumeric).collect();
     let name = format!("cw_{}_{}", std::process::id(), suffix.to_lowercase());
     let admin = Database::connect(&server).await.expect("the server answers");
+    admin.execute_unprepared(MAKE_APPLICATION).await.expect("a role");
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a fresh database");
     admin.close().await.expect("closed");
     let base = server.trim_end_matches('/');
     let base = if base.matches('/').count() > 2 { base.rsplit_once('/').map_or(base, |(head, _)| head) } else { base };
-    let url = format!("{base}/{name}");
-    let domain = open(url.clone(), &folder, clock.clone()).await;
-    Some(TestDomain { domain, clock, url, postgres: Some((server, name)), folder })
+    let host = base.rsplit_once('@').map_or_else(|| base.split_once("://").map_or(base, |(_, host)| host), |(_, host)| host);
+    let (url, owner_url) = (format!("postgres://{APPLICATION}:{APPLICATION}@{host}/{name}"), Some(format!("{base}/{name}")));
+    let domain = open(url.clone(), owner_url.clone(), &folder, clock.clone()).await;
+    Some(TestDomain { domain, clock, url, owner_url, postgres: Some((server, name)), folder })
 }
 
 /// Every database there is to test on.

@@ -16,6 +16,8 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
+/// Why this passes the second wall.
+const WHY: &str = "whether the database holds together is a question on all of it";
 const EXAMPLES: usize = 5;
 /// Rows read at once.
 const PAGE: u64 = 2_000;
@@ -78,7 +80,7 @@ async fn identity_numbers(domain: &Domain, table: &'static str, subject: &'stati
             .order_by("id", sea_orm::Order::Asc)
             .limit(PAGE)
             .to_owned();
-        let rows = domain.db.all(&select).await?;
+        let rows = domain.db.as_system(WHY).all(&select).await?;
         let mut page: Vec<(Uuid, Option<Vec<u8>>)> = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: Uuid = row.try_get_by_index(0)?;
@@ -95,7 +97,7 @@ async fn identity_numbers(domain: &Domain, table: &'static str, subject: &'stati
             .and_where(Expr::col("fingerprint").is_in(page.iter().filter_map(|(_, f)| f.clone())))
             .to_owned();
         let mut owners: HashMap<Vec<u8>, Uuid> = HashMap::new();
-        for row in domain.db.all(&registry).await? {
+        for row in domain.db.as_system(WHY).all(&registry).await? {
             owners.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         }
         for (id, fingerprint) in page {
@@ -120,7 +122,7 @@ async fn registry_rows(domain: &Domain) -> Result<Finding> {
             .and_where(i("subject").eq(subject))
             .and_where(t("identity_number").is_null())
             .to_owned();
-        for row in domain.db.all(&select).await? {
+        for row in domain.db.as_system(WHY).all(&select).await? {
             wrong(&mut finding, format!("{table} {}", row.try_get_by_index::<Uuid>(0)?));
         }
     }
@@ -135,7 +137,7 @@ fn wrong(finding: &mut Finding, what: String) {
 }
 
 async fn count(domain: &Domain, sql: &str) -> Result<u64> {
-    let rows = domain.db.raw(sql).await?;
+    let rows = domain.db.as_system(WHY).raw(sql).await?;
     let n = rows.first().map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))?;
     Ok(n.unsigned_abs())
 }
@@ -153,7 +155,7 @@ async fn children_without(domain: &Domain, table: &'static str, column: &'static
         .from_as(Alias::new("child"), Alias::new("t"))
         .and_where(Expr::exists(known).not())
         .to_owned();
-    for row in domain.db.all(&select).await? {
+    for row in domain.db.as_system(WHY).all(&select).await? {
         wrong(&mut finding, format!("child {}", row.try_get_by_index::<Uuid>(0)?));
     }
     Ok(finding)
@@ -165,7 +167,7 @@ async fn sealed_columns(domain: &Domain) -> Result<Finding> {
     for SealedTable { table, key, columns: sealed } in sealed_tables() {
         let mut select = Query::select();
         select.column(key).columns(sealed.iter().copied()).from(table.name).order_by(key, sea_orm::Order::Desc).limit(SAMPLE);
-        for row in domain.db.all(&select).await? {
+        for row in domain.db.as_system(WHY).all(&select).await? {
             let id: Uuid = row.try_get_by_index(0)?;
             for (at, column) in (1..).zip(&sealed) {
                 let Some(value) = row.try_get_by_index::<Option<Vec<u8>>>(at)? else { continue };

@@ -25,7 +25,7 @@ struct Known {
 }
 
 async fn all_children(world: &World) -> Vec<Known> {
-    let db = Database::connect(&world.url).await.expect("opens");
+    let db = Database::connect(&world.owner_url).await.expect("opens");
     let sql = "SELECT id, household_division, residence_division, accepting_division, school_id, institution_id, director_id, main_category FROM child ORDER BY id";
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read");
     let mut known = Vec::new();

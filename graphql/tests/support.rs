@@ -9,10 +9,16 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+/// The role of the application owns nothing and cannot pass row-level security.
+const APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
+
 pub struct World {
     pub domain: Domain,
     pub schema: Schema,
     pub url: String,
+    /// Past all access.
+    pub owner_url: String,
     data: TempDir,
     drop: Option<(String, String)>,
 }
@@ -25,24 +31,27 @@ pub fn backends() -> Vec<&'static str> {
 impl World {
     pub async fn demo(backend: &str) -> World {
         let data = tempfile::tempdir().expect("a folder");
-        let mut drop = None;
+        let (mut drop, mut owner) = (None, None);
         let url = if backend == "postgres" {
             let server = std::env::var("CHILD_WELFARE_TEST_POSTGRES").expect("given");
             let name = format!("cw_graphql_{}", Uuid::new_v4().simple());
             let admin = sea_orm::Database::connect(&server).await.expect("answers");
             sea_orm::ConnectionTrait::execute_unprepared(&admin, &format!("CREATE DATABASE {name}")).await.expect("made");
+            sea_orm::ConnectionTrait::execute_unprepared(&admin, APPLICATION).await.expect("made");
             let (base, _) = server.rsplit_once('/').expect("an url");
+            let host = base.rsplit_once('@').map_or_else(|| base.split_once("://").expect("an url").1, |(_, host)| host);
             drop = Some((server.clone(), name.clone()));
-            format!("{base}/{name}")
+            owner = Some(format!("{base}/{name}"));
+            format!("postgres://cw_test_application:cw_test_application@{host}/{name}")
         } else {
             format!("sqlite://{}", data.path().join("test.sqlite").display())
         };
         let clock: Arc<dyn Clock> = Arc::new(TestClock::at("2026-11-24T02:00:00Z".parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
+        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         domain::demo::prepare(&domain).await.expect("prepared");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });
-        World { domain, schema, url, data, drop }
+        World { domain, schema, owner_url: owner.unwrap_or_else(|| url.clone()), url, data, drop }
     }
 
     pub async fn persona(&self, name: &str) -> Actor {

@@ -3,6 +3,7 @@
 pub use sea_orm_migration::{MigratorTrait, prelude::MigrationTrait};
 
 pub mod divisions;
+pub mod rls;
 mod m20261124_000001_reference;
 mod m20261124_000002_accounts;
 mod m20261124_000003_children;

@@ -34,6 +34,13 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
             Ok(domain) => {
                 check("data keys", Ok(format!("key {} seals", domain.keys.current())))?;
                 check("database", domain.db.ping().await.map(|()| format!("{shown}, schema up to date")).map_err(|e| e.to_string()))?;
+                let standing = domain.db.standing().await.map_err(|e| e.to_string());
+                let wall = standing.and_then(|standing| match (domain.db.is_postgres(), standing.weakness) {
+                    (false, _) => Ok("none on SQLite: the file's rights are its only guard".to_owned()),
+                    (true, None) => Ok("forced on every table that needs it; the role cannot pass it".to_owned()),
+                    (true, Some(weakness)) => Err(format!("the database role could pass it: {weakness}")),
+                });
+                check("row-level security", wall)?;
                 domain.db.clone().close().await;
             }
             Err(failure) => check("database", Err(failure.to_string()))?,

@@ -119,6 +119,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
     let options = DomainOptions {
         sealing: config.sealing_options(&clock).map_err(Failure::Other)?,
         database_url: config.database_url.clone(),
+        migrate_database_url: config.migrate_database_url.clone(),
         data: config.data.clone(),
         profile: config.profile.name(),
         max_connections: config.max_connections,

@@ -104,6 +104,7 @@ async fn rewrap(settings: &Settings, from: PathBuf, clock: Arc<dyn Clock>) -> Re
     let (from, to) = (old.open(&clock).map_err(Failure::Other)?, new.open(&clock).map_err(Failure::Other)?);
     let db = domain::store::Db::open(&domain::store::OpenOptions {
         url: config.database_url.clone(),
+        owner_url: None,
         max_connections: 2,
         migrate: false,
         profile: config.profile.name(),

@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "listen",
     "data",
     "database",
+    "migrate_database",
     "max_connections",
     "audience",
     "issuers",
@@ -87,6 +88,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let listen = c.address("listen").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let data: PathBuf = c.get("data", "a folder, such as ./data").unwrap_or_else(|| super::DEFAULT_DATA.into());
     let database_url = c.database(&data);
+    let migrate_database_url = c.migrate_database(&database_url);
     let max_connections = c.number("max_connections", 10, 1, 1000) as u32;
     let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
     let issuers = c.issuers(&audience, production);
@@ -126,6 +128,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         listen,
         data,
         database_url,
+        migrate_database_url,
         max_connections,
         audience,
         own_issuer,
@@ -364,6 +367,16 @@ impl Check<'_> {
             }),
         };
         DocumentsConfig { mode, app: self.text("documents.app", "the name of a registered client") }
+    }
+
+    fn migrate_database(&mut self, database: &str) -> Option<String> {
+        let right = "postgres://OWNER:PASSWORD@HOST/DATABASE, the same database as `database`";
+        let url = self.text("migrate_database", right)?;
+        let postgres = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !postgres(&url) || !postgres(database) {
+            self.wrong("migrate_database", &without_secret(&url), right);
+        }
+        Some(url)
     }
 
     fn origins(&mut self) -> Vec<String> {

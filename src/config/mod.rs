@@ -124,6 +124,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
     pub database_url: String,
+    /// The owner of the tables on PostgreSQL.
+    pub migrate_database_url: Option<String>,
     pub max_connections: u32,
     pub audience: String,
     /// The `iss` of our own tokens; none where we sign none.

@@ -7,6 +7,7 @@ pub mod mask;
 pub mod mutant;
 pub mod policy;
 pub mod scope;
+pub(crate) mod wall;
 
 pub use actor::{Actor, Grant, Language, SessionRef};
 pub use bound::Bound;

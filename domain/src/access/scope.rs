@@ -3,25 +3,34 @@
 use super::lens::{ChildKeys, Lens, View};
 use super::mutant;
 use super::policy::{Basis, Decision};
+use super::wall::Wall;
 use crate::check;
 use entity::codes::Category;
 use entity::{CodedEnum, DataClass};
 use sea_orm::sea_query::{Alias, Cond, Condition, Expr, ExprTrait, IntoIden};
 
 /// A condition that a viewer's reads cannot do without.
-pub struct Scope(Condition);
+pub struct Scope(Condition, Wall);
 
 impl Scope {
     pub(crate) fn condition(&self) -> Condition {
-        self.0.clone()
+        if mutant::off("application.scope") { Cond::all() } else { self.0.clone() }
+    }
+    /// What the database is told beside the condition.
+    pub(crate) fn wall(&self) -> &Wall {
+        &self.1
     }
     /// No row at all.
     pub(crate) fn nothing() -> Scope {
-        Scope(Cond::any().add(Expr::val(1).eq(0)))
+        Scope(Cond::any().add(Expr::val(1).eq(0)), Wall::nobody())
+    }
+    /// No condition, where a test switches one off; what the database is told stays.
+    pub(crate) fn off(lens: &Lens) -> Scope {
+        Scope(Cond::all(), Wall::of(lens))
     }
     /// Reference data.
     pub(crate) fn reference() -> Scope {
-        Scope(Cond::all())
+        Scope(Cond::all(), Wall::nobody())
     }
 }
 
@@ -103,7 +112,7 @@ impl Lens {
     }
 
     pub fn audit(&self) -> Scope {
-        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all()) } else { Scope::nothing() }
+        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all(), Wall::of(self)) } else { Scope::nothing() }
     }
 
     /// Children on whom this viewer may carry out an action that writes a class.
@@ -147,7 +156,7 @@ impl Lens {
                 any = any.add(one);
             }
         }
-        if any.is_empty() && !mutant::off("scope.nothing") { Scope::nothing() } else { Scope(any) }
+        if any.is_empty() && !mutant::off("scope.nothing") { Scope::nothing() } else { Scope(any, Wall::of(self)) }
     }
 }
 

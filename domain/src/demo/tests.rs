@@ -22,13 +22,13 @@ fn silent(_: u64, _: u64) {}
 
 async fn count(domain: &Domain, table: &'static str) -> i64 {
     let select = Query::select().expr(Expr::cust("COUNT(*)")).from(table).to_owned();
-    domain.db.one(&select).await.expect("read").expect("a row").try_get_by_index(0).expect("a number")
+    domain.db.as_system("test").one(&select).await.expect("read").expect("a row").try_get_by_index(0).expect("a number")
 }
 
 /// The open text of a sealed column of every row, by id.
 async fn opened(domain: &Domain, table: &'static str, column: &'static str) -> BTreeMap<Uuid, Option<String>> {
     let select = Query::select().columns(["id", column]).from(table).to_owned();
-    let rows = domain.db.all(&select).await.expect("read");
+    let rows = domain.db.as_system("test").all(&select).await.expect("read");
     rows.iter()
         .map(|row| {
             let id: Uuid = row.try_get_by_index(0).expect("id");
@@ -45,7 +45,7 @@ async fn content(domain: &Domain) -> Vec<String> {
         all.extend(opened(domain, table, column).await.into_iter().map(|(id, text)| format!("{table} {id} {column} {text:?}")));
     }
     let select = Query::select().columns(["id", "file_number", "risk_level", "main_category"]).from("child").to_owned();
-    for row in domain.db.all(&select).await.expect("read") {
+    for row in domain.db.as_system("test").all(&select).await.expect("read") {
         let text = |at| row.try_get_by_index::<Option<String>>(at).expect("text");
         all.push(format!("{} {:?} {:?} {:?}", row.try_get_by_index::<Uuid>(0).expect("id"), text(1), text(2), text(3)));
     }
@@ -126,7 +126,7 @@ async fn nobody_real_is_in_it() {
     assert!((5..40).contains(&without), "{without} without a number");
     let categories: HashSet<String> = {
         let select = Query::select().distinct().column("main_category").from("child").to_owned();
-        test.db.all(&select).await.expect("read").iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
+        test.db.as_system("test").all(&select).await.expect("read").iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
     };
     assert_eq!(categories.len(), Category::VALUES.len(), "{categories:?}");
     let names = opened(&test, "child", "name").await;
@@ -153,7 +153,7 @@ async fn dates_are_in_order() {
         ("paid twice", "SELECT COUNT(*) FROM benefit a JOIN benefit b ON a.child_id = b.child_id AND a.programme_id = b.programme_id AND a.id < b.id"),
         ("fact in the future", "SELECT COUNT(*) FROM fact WHERE true_from > '2026-11-24'"),
     ] {
-        let rows = test.db.raw(sql).await.expect(what);
+        let rows = test.db.as_system("test").raw(sql).await.expect(what);
         assert_eq!(rows[0].try_get_by_index::<i64>(0).expect("a number"), 0, "{what}");
     }
 }

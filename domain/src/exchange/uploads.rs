@@ -122,7 +122,7 @@ impl Domain {
             .and_where(Expr::col("id").eq(input.upload))
             .and_where(if mutant::off("upload.owner") { Expr::val(1).eq(1) } else { Expr::col("account_id").eq(actor.account) })
             .to_owned();
-        let Some(row) = self.db.one(&select).await? else {
+        let Some(row) = self.db.as_viewer(&actor.lens).one(&select).await? else {
             return Ok((Err(refused(UserErrorCode::UploadNotFound, "uploadId", None)), source));
         };
         let file_name: String = row.try_get_by_index(0)?;

@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
             page = self.finish_page(want, raws, &query.page).await?;
         }
         if query.page.count {
-            let scope = if mutant::off("count.scope") { Scope::reference() } else { scope };
+            let scope = if mutant::off("count.scope") { Scope::off(&self.actor.lens) } else { scope };
             page.total = Some(self.count(table, &query.condition, anchor, &scope).await?);
         }
         page.looked.clone_from(&query.needs);
@@ -241,10 +241,10 @@ impl<'a> Reader<'a> {
         let persons = if anchor == Anchor::Person { Some(self.persons(keys).await?) } else { None };
         let rows = match &persons {
             // Which persons may be seen was settled through their children.
-            Some(_) => self.db.all(&select).await?,
+            Some(_) => self.db.as_viewer(&self.actor.lens).all(&select).await?,
             None => {
                 let needs = row_class(table).filter(|_| !mutant::off("node.needs"));
-                let scope = if mutant::off("node.scope") { Scope::reference() } else { anchor.scope(&self.actor.lens, needs.as_slice()) };
+                let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(&self.actor.lens, needs.as_slice()) };
                 self.db.scoped(select, &scope).await?
             }
         };

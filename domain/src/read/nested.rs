@@ -7,6 +7,7 @@ use super::load::{Raw, Reader, col, direction, keyset, padded, select_rows};
 use super::record::{Page, Record, Related};
 use super::want::{LinkWant, Want};
 use crate::access::scope::{CHILD_KEYS, Scope};
+use crate::access::wall::Wall;
 use crate::access::{Decision, RowAccess, mutant};
 use crate::error::Result;
 use crate::store::{Cell, read_cell};
@@ -88,7 +89,8 @@ impl Reader<'_> {
         if !distinct.is_empty() {
             let mut select = select_rows(table, &columns);
             select.and_where(col("id").is_in(padded(distinct)));
-            for row in self.db.all(&select).await? {
+            let reached = distinct.iter().filter_map(Cell::uuid);
+            for row in self.db.behind(Wall::of(&self.actor.lens).and_reached(reached)).all(&select).await? {
                 let cells = self.read_columns(&row, table, &columns)?;
                 base.insert(cells[0].clone(), cells);
             }
@@ -136,7 +138,9 @@ impl Reader<'_> {
         let anchor = if hangs || table.family == Family::Reference { Anchor::Nothing } else { anchor(table) };
         // A shared person leads to those children alone through whom the link itself may be seen.
         let needs: &[DataClass] = if mutant::off("link.needs") { &[] } else { &[link.link.class] };
-        let scope = if mutant::off("link.scope") { Scope::reference() } else { anchor.scope(&self.actor.lens, needs) };
+        let scope = if mutant::off("link.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(&self.actor.lens, needs) };
+        // These parents were read through the wall; what hangs on them need not be led back to them row by row.
+        let wall = if hangs { Wall::of(&self.actor.lens).and_reached(parents.iter().filter_map(Cell::uuid)) } else { scope.wall().clone() };
         if !parents.is_empty() && link.page.rows {
             let order_names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
             let mut more = order_names.clone();
@@ -154,7 +158,7 @@ impl Reader<'_> {
             select.from_subquery(inner, Alias::new("x"));
             select.and_where(Expr::col(Alias::new("place")).lte(i64::from(link.page.size) + 1));
             select.order_by(Alias::new("place"), sea_orm::Order::Asc);
-            let rows = self.db.all(&select).await?;
+            let rows = self.db.behind(wall.clone()).all(&select).await?;
             let foreign_at = table.column(foreign).unwrap_or(0);
             let access_of: HashMap<Cell, Arc<RowAccess>> = raws.iter().map(|raw| (raw.cells[0].clone(), raw.access.clone())).collect();
             let mut decided = Decided::default();
@@ -176,7 +180,7 @@ impl Reader<'_> {
             pages = self.finish_pages(link, by_parent).await?;
         }
         if link.page.count && !parents.is_empty() {
-            for (parent, total) in self.counts(table, foreign, anchor, &scope, &parents).await? {
+            for (parent, total) in self.counts(table, foreign, anchor, &scope, wall, &parents).await? {
                 pages.entry(parent).or_default().total = Some(total);
             }
         }
@@ -253,14 +257,15 @@ impl Reader<'_> {
             .collect())
     }
 
-    async fn counts(&self, table: &'static Table, foreign: &'static str, anchor: Anchor, scope: &Scope, parents: &[Cell]) -> Result<Vec<(Cell, i64)>> {
+    async fn counts(&self, table: &'static Table, foreign: &'static str, anchor: Anchor, scope: &Scope, wall: Wall, parents: &[Cell]) -> Result<Vec<(Cell, i64)>> {
         let mut select = Query::select();
         select.expr(col(foreign)).expr(Expr::cust("COUNT(*)")).from_as(Alias::new(table.name), Alias::new("t"));
         anchor.join_only(&mut select);
         select.and_where(col(foreign).is_in(padded(parents)));
         select.add_group_by([col(foreign)]);
         let kind = table.column(foreign).map_or(Kind::Uuid, |at| table.columns[at].kind);
-        let rows = self.db.scoped(select, scope).await?;
+        select.cond_where(scope.condition());
+        let rows = self.db.behind(wall).all(&select).await?;
         rows.iter().map(|row| Ok((read_cell(row, 0, kind)?, row.try_get_by_index::<i64>(1)?))).collect()
     }
 

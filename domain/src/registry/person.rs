@@ -135,7 +135,7 @@ impl Work<'_> {
         if !mutant::off("person.visible") {
             select.cond_where(self.actor.lens.children("c", &[entity::DataClass::Family]).condition());
         }
-        let row = self.tx.rows(&select).await?.into_iter().next();
+        let row = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next();
         row.map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).transpose()
     }
 

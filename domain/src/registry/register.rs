@@ -113,7 +113,7 @@ impl Domain {
             .and_where(Expr::col((Alias::new("i"), Alias::new("fingerprint"))).eq(self.keys.fingerprint(number)))
             .and_where(Expr::col((Alias::new("i"), Alias::new("subject"))).eq("CHILD"))
             .to_owned();
-        let row = self.db.one(&select).await?;
+        let row = self.db.as_system("that a file exists, and which office holds it, may be told").one(&select).await?;
         let office = row.as_ref().map_or(Ok(None), |row| row.try_get_by_index::<Option<String>>(0))?;
         let child = row.map(|row| row.try_get_by_index::<Uuid>(1)).transpose()?;
         self.note_refused(actor, "registerChild", DataClass::Identity, child).await?;

@@ -124,7 +124,7 @@ impl Domain {
         if !mutant::off("director.scope") {
             select.cond_where(actor.lens.accounts("t").condition());
         }
-        if work.tx.rows(&select).await?.is_empty() {
+        if work.tx.rows_seen(&actor.lens, &select).await?.is_empty() {
             return work.refuse_with(UserErrorCode::NotFound, "directorId").await;
         }
         let set: Vec<(&'static str, Value)> = vec![("director_id", input.director.into())];

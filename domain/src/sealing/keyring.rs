@@ -18,6 +18,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+/// Why this passes the second wall.
+pub(super) const WHY: &str = "keys are for the sealed values of everybody";
+
 /// Format and key id, before the nonce.
 pub(super) const HEADER: usize = 5;
 
@@ -102,7 +105,7 @@ fn key_rows() -> SelectStatement {
 }
 
 pub(super) async fn rows_of(db: &Db) -> Result<Vec<KeyRow>> {
-    Ok(db.all(&key_rows()).await?.iter().map(KeyRow::read).collect::<std::result::Result<_, _>>()?)
+    Ok(db.as_system(WHY).all(&key_rows()).await?.iter().map(KeyRow::read).collect::<std::result::Result<_, _>>()?)
 }
 
 pub(super) async fn rows_in(tx: &Tx) -> Result<Vec<KeyRow>> {
@@ -318,7 +321,7 @@ async fn make_first(db: &Db, kms: &dyn Kms, algorithm: Algorithm, clock: &dyn Cl
         Some(check) => former(kms, &check).await?,
         None => {
             for table in ["child", "person"] {
-                if db.one(&Query::select().expr(Expr::val(1)).from(table).limit(1).to_owned()).await?.is_some() {
+                if db.as_system(WHY).one(&Query::select().expr(Expr::val(1)).from(table).limit(1).to_owned()).await?.is_some() {
                     return Err(KeysError::Lost);
                 }
             }

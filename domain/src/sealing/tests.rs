@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 async fn number(domain: &TestDomain, sql: &str) -> i64 {
-    domain.db.raw(sql).await.expect("read")[0].try_get_by_index(0).expect("a number")
+    domain.db.as_system("test").raw(sql).await.expect("read")[0].try_get_by_index(0).expect("a number")
 }
 
 async fn sound(domain: &TestDomain) {
@@ -39,7 +39,7 @@ async fn every_sealed_value_is_in_a_column_that_reseal_covers() {
             } else {
                 format!("SELECT name FROM pragma_table_info('{name}') WHERE pk > 0")
             };
-            let keys: Vec<String> = domain.db.raw(&keys).await.expect("read").iter().map(|r| r.try_get_by_index(0).expect("a name")).collect();
+            let keys: Vec<String> = domain.db.as_system("test").raw(&keys).await.expect("read").iter().map(|r| r.try_get_by_index(0).expect("a name")).collect();
             assert_eq!(keys, [table.key], "{name}: its first column alone is the primary key");
         }
         let header = hex(&domain.keys.current_header().expect("a key"));

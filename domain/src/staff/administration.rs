@@ -255,7 +255,7 @@ impl Domain {
             .and_where(Expr::col("issuer").eq(issuer))
             .and_where(Expr::col("subject").eq(subject))
             .to_owned();
-        match self.db.one(&select).await? {
+        match self.db.as_system(super::WHY).one(&select).await? {
             Some(row) => self.who(row.try_get_by_index(0)?).await,
             None => Ok(None),
         }

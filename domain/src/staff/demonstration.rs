@@ -14,7 +14,7 @@ impl Domain {
             return Err(Error::internal("known credentials are for a demonstration"));
         }
         let known = Query::select().column("id").from("credential").and_where(Expr::col("id").eq(account)).to_owned();
-        if self.db.one(&known).await?.is_some() {
+        if self.db.as_system(super::WHY).one(&known).await?.is_some() {
             return Ok(());
         }
         let hash = self.hasher.hash(&Secret::new(password), self.clock.as_ref()).await?.ok_or_else(|| Error::internal("no place to hash in"))?;

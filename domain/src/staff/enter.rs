@@ -223,7 +223,7 @@ impl Domain {
             .from_as(Alias::new("account"), Alias::new("a"))
             .join_as(sea_orm::JoinType::LeftJoin, Alias::new("credential"), Alias::new("c"), Expr::col(col("c", "id")).equals(col("a", "id")))
             .and_where(which);
-        let Some(row) = self.db.one(&select).await? else { return Ok(None) };
+        let Some(row) = self.db.as_system(super::WHY).one(&select).await? else { return Ok(None) };
         let id: Uuid = row.try_get_by_index(0)?;
         let open = |at: usize, column: &'static str| -> Result<Option<String>> {
             row.try_get_by_index::<Option<Vec<u8>>>(at)?.map(|sealed| self.keys.open(place(column, id), &sealed)).transpose()

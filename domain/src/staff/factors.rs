@@ -46,7 +46,7 @@ impl Domain {
             .and_where(Expr::col("account_id").eq(actor.account))
             .and_where(Expr::col("used_at").is_null())
             .to_owned();
-        let left = self.db.one(&select).await?.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        let left = self.db.as_system(super::WHY).one(&select).await?.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok((self.own(actor).await?.totp_secret.is_some(), left))
     }
 

@@ -23,6 +23,9 @@ pub use sessions::{Opened, SessionInfo, Sessions};
 use chrono::TimeDelta;
 use password::Cost;
 
+/// Why this passes the second wall.
+const WHY: &str = "who somebody is has to be found out before there is a scope";
+
 /// A text that neither logs nor messages may show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

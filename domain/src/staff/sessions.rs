@@ -81,7 +81,7 @@ impl Domain {
                     .from("session")
                     .and_where(Expr::col("id").eq(id))
                     .to_owned();
-                let Some(row) = self.db.one(&select).await? else { return Ok(None) };
+                let Some(row) = self.db.as_system(super::WHY).one(&select).await? else { return Ok(None) };
                 let state = State {
                     account: row.try_get_by_index(0)?,
                     strong: row.try_get_by_index(1)?,
@@ -253,7 +253,7 @@ impl Domain {
     pub async fn sign_out(&self, source: &Source, session: Option<(Uuid, Uuid)>, token: Option<&Secret>) -> Result<()> {
         let mut ends: Vec<(Uuid, Uuid)> = session.into_iter().collect();
         if let Some(token) = token
-            && let Some(row) = self.db.one(&self.refresh_row(&self.refresh_hash(token.expose()))).await?
+            && let Some(row) = self.db.as_system(super::WHY).one(&self.refresh_row(&self.refresh_hash(token.expose()))).await?
         {
             ends.push((row.try_get_by_index(8)?, row.try_get_by_index(2)?));
         }
@@ -272,7 +272,7 @@ impl Domain {
 
     pub(super) async fn who(&self, account: Uuid) -> Result<Option<Who>> {
         let select = Query::select().column("username").from("account").and_where(Expr::col("id").eq(account)).to_owned();
-        Ok(match self.db.one(&select).await? {
+        Ok(match self.db.as_system(super::WHY).one(&select).await? {
             Some(row) => Some(Who { id: account, username: row.try_get_by_index(0)? }),
             None => None,
         })
@@ -292,7 +292,7 @@ impl Domain {
             .limit(100)
             .to_owned();
         let mut out = Vec::new();
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system(super::WHY).all(&select).await? {
             out.push(SessionInfo {
                 id: row.try_get_by_index(0)?,
                 client: row.try_get_by_index(1)?,

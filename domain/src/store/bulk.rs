@@ -135,6 +135,9 @@ impl Tx {
         if bulk.rows == 0 {
             return Ok(());
         }
+        if !otherwise.is_empty() {
+            self.tell().await?;
+        }
         let sql = bulk.sql(otherwise);
         let mut json = std::mem::take(&mut bulk.json);
         json.push(']');
@@ -196,12 +199,14 @@ impl Tx {
 
     /// A select in the dialect of either database; each takes one list.
     pub(crate) async fn rows_of(&self, sqlite: &str, postgres: &str, list: List) -> Result<Vec<QueryResult>> {
+        self.tell().await?;
         meter::count();
         let sql = if self.is_postgres() { postgres } else { sqlite };
         Ok(self.inner.query_all_raw(Statement::from_sql_and_values(self.inner.get_database_backend(), sql, [list.value()])).await?)
     }
 
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<()> {
+        self.tell().await?;
         meter::count();
         self.inner.execute_raw(Statement::from_sql_and_values(self.inner.get_database_backend(), sql, values)).await?;
         Ok(())

@@ -7,15 +7,19 @@ pub mod meter;
 mod open;
 mod rows;
 mod tx;
+mod wall;
 
-pub use open::{OpenError, OpenOptions};
+pub use open::{OpenError, OpenOptions, Standing};
 pub use rows::Cell;
 pub(crate) use bulk::List;
 pub(crate) use rows::read_cell;
 pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};
+pub(crate) use wall::Behind;
 
+use crate::access::Lens;
 use crate::access::scope::Scope;
+use crate::access::wall::Wall;
 use crate::error::Result;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
@@ -35,11 +39,27 @@ impl Db {
     /// Runs a select after adding the rows the viewer may reach.
     pub(crate) async fn scoped(&self, mut select: SelectStatement, scope: &Scope) -> Result<Vec<QueryResult>> {
         select.cond_where(scope.condition());
-        self.all(&select).await
+        self.behind(scope.wall().clone()).all(&select).await
     }
 
-    /// Runs a select on rows that were already reached through a scope, or on internal tables.
+    /// Reads as far as this viewer's grants reach, whatever the statement says.
+    pub(crate) fn as_viewer(&self, lens: &Lens) -> Behind<'_> {
+        self.behind(Wall::of(lens))
+    }
+
+    /// Reads past the second wall; `why` is for the reader of the code.
+    pub(crate) fn as_system(&self, why: &'static str) -> Behind<'_> {
+        self.behind(Wall::system(why))
+    }
+
+    pub(crate) fn behind(&self, wall: Wall) -> Behind<'_> {
+        Behind { db: self, wall }
+    }
+
+    /// Reads what is nobody's in particular: reference data and tables that `migration::rls` calls open. Of any other
+    /// table PostgreSQL gives no row here; those are read by `as_viewer` or, with a reason, by `as_system`.
     pub(crate) async fn all(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
+        wall::only_open(select)?;
         meter::count();
         Ok(self.read.query_all(select).await?)
     }

@@ -1,7 +1,9 @@
 //! Opening a database: which one, whose, and in which state.
 
 use super::Db;
+use crate::access::wall::Wall;
 use migration::MigratorTrait;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use std::time::Duration;
@@ -9,6 +11,9 @@ use std::time::Duration;
 pub struct OpenOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
+    /// On PostgreSQL, the role that owns the tables and changes the schema; where none is named it is that of `url`, and
+    /// the second wall stands only as far as that role cannot pass it.
+    pub owner_url: Option<String>,
     pub max_connections: u32,
     pub migrate: bool,
     /// `demo` marks the database; a production server refuses one so marked.
@@ -25,6 +30,20 @@ pub enum OpenError {
     NotMigrated(usize),
     #[error("this database was made by the {0} profile; production never runs on it")]
     DemoDatabase(String),
+    #[error("the database role could pass row-level security: {0}. Let `database` name a role that is NOSUPERUSER NOBYPASSRLS and owns \
+        nothing, let `migrate_database` name the owner of the tables, and run `child-welfare migrate`")]
+    WeakRole(&'static str),
+    #[error("row-level security is not in place on {}; run `child-welfare migrate`", .0.join(", "))]
+    NoWall(Vec<String>),
+}
+
+/// How far the second wall stands on this connection; all fine on SQLite, which has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Why the role could pass it.
+    pub weakness: Option<&'static str>,
+    /// Tables that should be behind it and are not.
+    pub bare: Vec<String>,
 }
 
 const OWNER: &str = "child-welfare";
@@ -73,7 +92,12 @@ async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, 
     options.map_sqlx_postgres_opts(move |o| {
         let o = o.application_name(OWNER).statement_cache_capacity(256);
         let o = if mode == Mode::Migrate { o } else { o.options([("statement_timeout", format!("{}s", LONGEST_STATEMENT.as_secs()))]) };
-        if mode == Mode::Look { o.options([("default_transaction_read_only", "on")]) } else { o }
+        match mode {
+            Mode::Look => o.options([("default_transaction_read_only", "on")]),
+            // Forced policies bind the owner too: what a migration does to rows is the system's work.
+            Mode::Migrate => o.options([("cw.scope", Wall::system("migrations change rows of everybody").text().unwrap_or_default())]),
+            Mode::Write | Mode::Read => o,
+        }
     });
     Database::connect(options).await
 }
@@ -93,23 +117,21 @@ impl Db {
             let read = connect(&options.url, options.max_connections.clamp(2, 16), Mode::Read).await?;
             Db { read, write }
         } else {
+            if options.migrate {
+                migrate_as_owner(options).await?;
+            }
             let pool = connect(&options.url, options.max_connections, Mode::Write).await?;
             Db { read: pool.clone(), write: pool }
         };
         db.check_owner(sqlite).await?;
-        let pending = migration::Migrator::get_pending_migrations(&db.write).await?.len();
+        let pending = db.pending(sqlite).await?;
         if pending > 0 {
             if !options.migrate {
                 return Err(OpenError::NotMigrated(pending));
             }
-            if sqlite {
-                migration::Migrator::up(&db.write, None).await?;
-            } else {
-                let patient = connect(&options.url, 1, Mode::Migrate).await?;
-                migration::Migrator::up(&patient, None).await?;
-                patient.close().await?;
-            }
+            migration::Migrator::up(&db.write, None).await?;
         }
+        db.check_wall(options).await?;
         if sqlite {
             db.write.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
         }
@@ -118,6 +140,35 @@ impl Db {
             return Err(OpenError::DemoDatabase(made_by));
         }
         Ok(db)
+    }
+
+    /// Migrations that are missing. On PostgreSQL they are only looked up: the role of the application may not create tables.
+    async fn pending(&self, sqlite: bool) -> Result<usize, OpenError> {
+        if sqlite {
+            return Ok(migration::Migrator::get_pending_migrations(&self.write).await?.len());
+        }
+        let there = self.strings("SELECT relname::text FROM pg_class WHERE oid = to_regclass('seaql_migrations')").await?;
+        let done = if there.is_empty() { Vec::new() } else { self.strings("SELECT version::text FROM seaql_migrations").await? };
+        Ok(migration::Migrator::migrations().iter().filter(|m| !done.iter().any(|name| name == m.name())).count())
+    }
+
+    /// What there is to say of the second wall.
+    pub async fn standing(&self) -> Result<Standing, DbErr> {
+        if !self.is_postgres() {
+            return Ok(Standing::default());
+        }
+        Ok(Standing { weakness: migration::rls::weakness(&self.write).await?, bare: migration::rls::missing(&self.write).await? })
+    }
+
+    async fn check_wall(&self, options: &OpenOptions) -> Result<(), OpenError> {
+        let standing = self.standing().await?;
+        let production = options.profile == "production" && !options.migrate;
+        match standing.weakness {
+            Some(weakness) if production => return Err(OpenError::WeakRole(weakness)),
+            Some(weakness) => tracing::warn!("row-level security does not hold the database role: {weakness}; production refuses it"),
+            None => {}
+        }
+        if standing.bare.is_empty() { Ok(()) } else { Err(OpenError::NoWall(standing.bare)) }
     }
 
     /// Nothing is written to a database that holds tables of somebody else.
@@ -164,6 +215,18 @@ impl Db {
         let row = self.write.query_one(&select).await?;
         Ok(row.map_or(Ok(value.to_owned()), |r| r.try_get_by_index(0))?)
     }
+}
+
+/// Brings the schema and its policies up to date as the owner of the tables, and lets the role of the application in.
+async fn migrate_as_owner(options: &OpenOptions) -> Result<(), OpenError> {
+    let owner = connect(options.owner_url.as_ref().unwrap_or(&options.url), 1, Mode::Migrate).await?;
+    let db = Db { read: owner.clone(), write: owner };
+    db.check_owner(false).await?;
+    migration::Migrator::up(&db.write, None).await?;
+    let application = options.owner_url.as_ref().and_then(|_| options.url.parse::<PgConnectOptions>().ok());
+    migration::rls::install(&db.write, application.as_ref().map(PgConnectOptions::get_username)).await?;
+    db.close().await;
+    Ok(())
 }
 
 /// Makes a new file that only its owner may read; SQLite gives its log and index the same rights. What fails here, connecting names.

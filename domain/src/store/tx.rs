@@ -1,8 +1,10 @@
 //! A write: one transaction that holds the rows, their audit record, their change-log rows and their outbox rows.
 
 use super::bulk::Bulk;
+use super::wall::with_scope;
 use super::{Db, meter};
-use crate::access::Actor;
+use crate::access::wall::Wall;
+use crate::access::{Actor, Lens};
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::{Family, Table};
@@ -10,9 +12,10 @@ use entity::tables::{audit_child, change_log, outbox};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, SqliteTransactionMode, SqlErr,
-    TransactionOptions, TransactionTrait,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// One changed object.
@@ -24,16 +27,19 @@ pub struct Change {
     pub version: i64,
 }
 
+/// What it writes was decided, so it passes the second wall; the reads that decide go through it, by `rows_seen`.
 pub struct Tx {
     pub(super) inner: DatabaseTransaction,
     changes: Vec<Change>,
+    /// Whether PostgreSQL has been told. Inserts need no scope, and a transaction of nothing else never tells one.
+    told: AtomicBool,
 }
 
 impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
         meter::count();
-        Ok(Tx { inner: self.write.begin_with_options(options).await?, changes: Vec::new() })
+        Ok(Tx { inner: self.write.begin_with_options(options).await?, changes: Vec::new(), told: AtomicBool::new(false) })
     }
 }
 
@@ -79,12 +85,46 @@ impl Tx {
         Ok(())
     }
 
+    /// An insert and nothing more: it reads nothing, neither to give it back nor to find that it is there, and needs no scope.
+    pub(crate) async fn append(&mut self, insert: &InsertStatement) -> Result<()> {
+        meter::count();
+        self.inner.execute(insert).await?;
+        Ok(())
+    }
+
     pub(crate) async fn execute_insert(&mut self, insert: &InsertStatement) -> Result<u64> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.execute(insert).await?.rows_affected())
     }
 
+    /// For its whole length, or until `rows_seen`: a setting of the transaction ends with it.
+    pub(super) async fn tell(&self) -> Result<()> {
+        if self.is_postgres() && !self.told.load(Ordering::Relaxed) {
+            if let Some(scope) = Wall::system("a transaction writes what was decided").text() {
+                meter::count();
+                let set = Statement::from_sql_and_values(DbBackend::Postgres, "SELECT set_config('cw.scope', $1, true)", [scope.into()]);
+                self.inner.execute_raw(set).await?;
+            }
+            self.told.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Rows that this viewer's grants reach, whatever the statement says.
+    pub(crate) async fn rows_seen(&self, lens: &Lens, select: &SelectStatement) -> Result<Vec<QueryResult>> {
+        meter::count();
+        match with_scope(select, &Wall::of(lens), self.is_postgres()) {
+            Some(select) => {
+                self.told.store(false, Ordering::Relaxed);
+                Ok(self.inner.query_all(&select).await?)
+            }
+            None => Ok(self.inner.query_all(select).await?),
+        }
+    }
+
     pub(crate) async fn execute_delete(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<u64> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.execute(delete).await?.rows_affected())
     }
@@ -96,11 +136,13 @@ impl Tx {
     }
 
     pub(crate) async fn execute_update(&mut self, update: &UpdateStatement) -> Result<u64> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.execute(update).await?.rows_affected())
     }
 
     pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.query_all(select).await?)
     }
@@ -237,7 +279,7 @@ impl Tx {
 
     async fn one_by_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
         for insert in statements {
-            self.execute_insert(insert).await?;
+            self.append(insert).await?;
         }
         Ok(())
     }

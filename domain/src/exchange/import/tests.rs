@@ -47,7 +47,7 @@ async fn import(domain: &Domain, actor: &Actor, path: &Path) -> ImportReport {
 }
 
 async fn number(domain: &Domain, sql: &str) -> i64 {
-    domain.db.raw(sql).await.expect("read")[0].try_get_by_index(0).expect("a number")
+    domain.db.as_system("test").raw(sql).await.expect("read")[0].try_get_by_index(0).expect("a number")
 }
 
 /// Rows of every table an import writes.
@@ -143,7 +143,7 @@ async fn a_bulk_row_is_stored_as_a_single_one() {
         };
         assert_eq!(number(&domain, same).await, 2);
         let stored = Query::select().columns(["id", "name"]).from("person").to_owned();
-        for row in domain.db.all(&stored).await.expect("read") {
+        for row in domain.db.as_system("test").all(&stored).await.expect("read") {
             let id: Uuid = row.try_get_by_index(0).expect("an id");
             let name: Vec<u8> = row.try_get_by_index(1).expect("a name");
             let place = crate::sealing::Place { table: "person", column: "name", row: id };
@@ -215,7 +215,7 @@ async fn nothing_lands_outside_the_importer_s_reach() {
             .and_where(Expr::col("code").not_between(TOWNSHIP, TOWNSHIP + 999))
             .limit(1)
             .to_owned();
-        domain.db.one(&select).await.expect("read").expect("a village").try_get_by_index(0).expect("a name")
+        domain.db.as_system("test").one(&select).await.expect("read").expect("a village").try_get_by_index(0).expect("a name")
     };
     let path = sheet(folder.path(), "far.csv", &[&format!("陈三一,男,2015-03-15,,{village},陈大,李二,√,小学"), "陈三二,男,2015-03-15,,谢坝村,陈大,李二,√,小学"]);
     let supervisor = actor(&domain, "township-supervisor").await;
@@ -335,7 +335,7 @@ async fn a_full_database_stops_the_import_and_what_landed_is_told() {
     assert!(matches!(report.stopped, Some(Error::Unavailable(_))), "{:?}", report.stopped);
     assert_eq!(number(&domain, "SELECT COUNT(*) FROM child").await - before, report.landed as i64);
     assert!(report.landed < 1500);
-    let sound: String = domain.db.raw("PRAGMA integrity_check").await.expect("checked")[0].try_get_by_index(0).expect("a word");
+    let sound: String = domain.db.as_system("test").raw("PRAGMA integrity_check").await.expect("checked")[0].try_get_by_index(0).expect("a word");
     assert_eq!(sound, "ok");
 }
 

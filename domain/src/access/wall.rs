@@ -1,0 +1,293 @@
+//! What PostgreSQL is told of the one who reads, for its own look at every row. Made from the same grants as the scope, by
+//! another road: a mistake in the one is caught by the other.
+
+use super::lens::{Lens, View};
+use super::policy::Basis;
+use entity::CodedEnum;
+use migration::rls::{ACCEPTING, RESIDENCE};
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The text of `cw.scope`; `migration::rls` says what its parts are.
+#[derive(Clone, Debug)]
+pub(crate) struct Wall(Option<Arc<Parts>>);
+
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    household: Option<(i64, i64)>,
+    divisions: Vec<(i64, i64)>,
+    ids: Vec<Uuid>,
+    categories: String,
+    reached: Vec<Uuid>,
+    accounts: Vec<(i64, i64)>,
+    own_account: Option<Uuid>,
+    imports: Vec<(i64, i64)>,
+    own_imports: Option<Uuid>,
+    asks: Option<Uuid>,
+    special: &'static str,
+    alerts: Vec<(i64, i64)>,
+}
+
+fn list<T>(items: &[T], open: char, close: char, mut one: impl FnMut(&mut String, &T)) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from(open);
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        one(&mut out, item);
+    }
+    out.push(close);
+    out
+}
+
+fn multirange(ranges: &[(i64, i64)]) -> String {
+    list(ranges, '{', '}', |out, (low, high)| {
+        let _ = write!(out, "[{low},{high}]");
+    })
+}
+
+fn uuids(ids: &[Uuid]) -> String {
+    list(ids, '{', '}', |out, id| {
+        let _ = write!(out, "{id}");
+    })
+}
+
+fn some(value: Option<impl Display>) -> String {
+    value.map(|v| v.to_string()).unwrap_or_default()
+}
+
+impl Parts {
+    fn text(&self) -> String {
+        let beyond = if self.ids.is_empty() && self.categories.is_empty() { "" } else { "1" };
+        let divisions = if self.special == SYSTEM { "{(,)}".to_owned() } else { multirange(&self.divisions) };
+        format!(
+            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            some(self.household.map(|h| h.0)),
+            some(self.household.map(|h| h.1)),
+            uuids(&self.ids),
+            self.categories,
+            uuids(&self.reached),
+            multirange(&self.accounts),
+            some(self.own_account),
+            multirange(&self.imports),
+            some(self.own_imports),
+            some(self.asks),
+            self.special,
+            multirange(&self.alerts),
+        )
+    }
+
+    fn divisions_of(view: &View) -> Vec<(i64, i64)> {
+        let mut divisions = Vec::new();
+        for basis in &view.rows {
+            let shift = match basis {
+                Basis::Household => 0,
+                Basis::Residence => RESIDENCE,
+                Basis::Accepting => ACCEPTING,
+                _ => continue,
+            };
+            divisions.extend(view.ranges.iter().map(|(low, high)| (low + shift, high + shift)));
+        }
+        divisions
+    }
+
+    fn ids_of(view: &View) -> Vec<Uuid> {
+        let mut ids = Vec::new();
+        for basis in &view.rows {
+            match basis {
+                Basis::Organisation => ids.extend(view.organisation),
+                Basis::Caseload => ids.push(view.account),
+                Basis::Household | Basis::Residence | Basis::Accepting => {}
+                Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => {}
+            }
+        }
+        ids
+    }
+
+    fn add(&mut self, view: &View, categories: &mut Vec<serde_json::Value>) {
+        let (mut divisions, ids) = (Parts::divisions_of(view), Parts::ids_of(view));
+        match view.category {
+            Some(_) if divisions.is_empty() && ids.is_empty() => {}
+            Some(category) => categories.push(serde_json::json!({ "c": category.name(), "m": multirange(&divisions), "i": ids })),
+            None => {
+                if self.household.is_none() && view.rows.contains(&Basis::Household) && !view.ranges.is_empty() {
+                    self.household = Some(divisions.remove(0));
+                }
+                self.divisions.extend(divisions);
+                self.ids.extend(ids);
+            }
+        }
+        for basis in &view.rows {
+            match basis {
+                Basis::Accounts => self.accounts.extend(&view.ranges),
+                Basis::OwnAccount => self.own_account = Some(view.account),
+                Basis::Imports => self.imports.extend(&view.ranges),
+                Basis::OwnImports => self.own_imports = Some(view.account),
+                Basis::Audit => self.special = AUDIT,
+                Basis::Alerts => self.alerts.extend(&view.ranges),
+                _ => {}
+            }
+        }
+        self.asks = Some(view.account);
+    }
+}
+
+const SYSTEM: &str = "s";
+const AUDIT: &str = "a";
+
+impl Wall {
+    /// Of nobody: open tables alone.
+    pub fn nobody() -> Wall {
+        Wall(None)
+    }
+
+    /// The system's own work. `_why` stands in the code for whoever reads it: each use passes the second wall.
+    pub fn system(_why: &'static str) -> Wall {
+        let household = Some((i64::MIN, i64::MAX));
+        Wall(Some(Arc::new(Parts { household, special: SYSTEM, ..Parts::default() })))
+    }
+
+    pub fn of(lens: &Lens) -> Wall {
+        let mut parts = Parts::default();
+        let mut categories = Vec::new();
+        for view in &lens.views {
+            parts.add(view, &mut categories);
+        }
+        if !categories.is_empty() {
+            parts.categories = serde_json::Value::Array(categories).to_string();
+        }
+        Wall(Some(Arc::new(parts)))
+    }
+
+    /// For counting: where a viewer may read statistics, the files count, though none of them may be seen.
+    pub fn statistics(lens: &Lens) -> Wall {
+        let divisions = lens.statistics.iter().map(|(range, _)| *range).collect();
+        Wall(Some(Arc::new(Parts { divisions, ..Parts::default() })))
+    }
+
+    /// And what hangs on rows that were read through this wall before.
+    pub fn and_reached(&self, ids: impl IntoIterator<Item = Uuid>) -> Wall {
+        let mut parts = self.0.as_deref().cloned().unwrap_or_default();
+        parts.reached.extend(ids);
+        Wall(Some(Arc::new(parts)))
+    }
+
+    pub fn text(&self) -> Option<String> {
+        self.0.as_deref().map(Parts::text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use migration::rls::{RULES, Rule};
+    use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+
+    /// A connection of the application's own role, past everything the application does.
+    async fn bare(world: &testing::TestDomain) -> DatabaseConnection {
+        let mut options = sea_orm::ConnectOptions::new(&world.url);
+        options.max_connections(1).sqlx_logging(false);
+        Database::connect(options).await.expect("connects")
+    }
+
+    async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect(sql).expect("a row");
+        row.try_get_by_index(0).expect("a number")
+    }
+
+    #[test]
+    fn every_table_has_its_rule_and_every_rule_its_table() {
+        let tables: Vec<&str> = entity::tables::TABLES.iter().map(|t| t.name).collect();
+        let ruled: Vec<&str> = RULES.iter().map(|(name, _)| *name).collect();
+        let without: Vec<_> = tables.iter().filter(|t| !ruled.contains(t)).collect();
+        assert!(without.is_empty(), "say in migration::rls::RULES who reads {without:?}");
+        let gone: Vec<_> = ruled.iter().filter(|t| !tables.contains(t)).collect();
+        assert!(gone.is_empty(), "{gone:?} are no tables");
+        for table in entity::tables::TABLES {
+            let rule = migration::rls::rule(table.name).expect("just found");
+            let fits = match table.family {
+                entity::Family::Child => rule == Rule::Child,
+                entity::Family::OfChild => rule == Rule::OfChild,
+                entity::Family::Person => rule == Rule::Person,
+                _ => true,
+            };
+            assert!(fits, "{} is {:?} and {rule:?}", table.name, table.family);
+            if let Rule::Open(why) = rule {
+                assert!(why.len() > 10, "{} needs a reason", table.name);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_scope_the_application_s_role_sees_no_row() {
+        let Some(world) = testing::postgres().await else { return };
+        crate::demo::prepare(&world).await.expect("prepared");
+        let owner = Database::connect(world.owner_url.as_deref().expect("an owner")).await.expect("connects");
+        let db = bare(&world).await;
+        let standing = world.db.standing().await.expect("known");
+        assert_eq!((standing.weakness, standing.bare), (None, Vec::new()));
+        let system = Wall::system("test").text().expect("a scope");
+        let mut with_rows = 0;
+        for (table, rule) in RULES {
+            let count = format!("SELECT COUNT(*) FROM \"{table}\"");
+            let all = number(&owner, &count).await;
+            if matches!(rule, Rule::Open(_)) {
+                assert_eq!(number(&db, &count).await, all, "{table}");
+                continue;
+            }
+            with_rows += i32::from(all > 0);
+            assert_eq!(number(&db, &count).await, 0, "{table} without a scope");
+            let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{system}', true)) IS NOT NULL");
+            assert_eq!(number(&db, &scoped).await, all, "{table} by the system");
+            assert_eq!(number(&db, &count).await, 0, "{table} with the scope of the statement before");
+            for other in ["", "||||||||||||||", "nonsense"] {
+                let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{other}', true)) IS NOT NULL");
+                // A keyed index is open to any scope.
+                if *rule != Rule::Keyed {
+                    let seen = db.query_one_raw(Statement::from_string(db.get_database_backend(), scoped)).await;
+                    assert_eq!(seen.map_or(0, |row| row.and_then(|r| r.try_get_by_index::<i64>(0).ok()).unwrap_or(0)), 0, "{table} with {other:?}");
+                }
+            }
+        }
+        assert!(with_rows >= 15, "{with_rows} tables hold rows: too few to prove anything");
+        for sql in ["ALTER TABLE child DISABLE ROW LEVEL SECURITY", "DROP POLICY cw_rows ON child", "SET ROLE postgres", "CREATE TABLE mine (a int)"] {
+            assert!(db.execute_unprepared(sql).await.is_err(), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_scope_is_left_on_a_connection() {
+        let Some(world) = testing::postgres().await else { return };
+        crate::demo::prepare(&world).await.expect("prepared");
+        let db = bare(&world).await;
+        let count = "SELECT COUNT(*) FROM child";
+        let system = Wall::system("test").text().expect("a scope");
+        let scoped = |rest: &str| format!("SELECT COUNT(*){rest} FROM child WHERE (SELECT set_config('cw.scope', '{system}', true)) IS NOT NULL");
+        assert!(number(&db, &scoped("")).await > 0);
+        assert_eq!(number(&db, count).await, 0, "after a statement");
+        assert!(db.query_one_raw(Statement::from_string(db.get_database_backend(), scoped(", COUNT(*) / 0"))).await.is_err());
+        assert_eq!(number(&db, count).await, 0, "after a statement that failed");
+        // The only connection of the pool is given up in the middle of its work, as by a request that is cancelled.
+        let slow = scoped(", pg_sleep(3)");
+        let cancelled = tokio::time::timeout(std::time::Duration::from_millis(100), db.query_one_raw(Statement::from_string(db.get_database_backend(), slow))).await;
+        assert!(cancelled.is_err(), "it was to be cancelled");
+        assert_eq!(number(&db, count).await, 0, "after a statement that was cancelled");
+        let panicked = tokio::spawn({
+            let db = db.clone();
+            let sql = scoped("");
+            async move {
+                use sea_orm::TransactionTrait;
+                let tx = db.begin().await.expect("begun");
+                let rows = tx.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read");
+                panic!("in a transaction with a scope: {}", rows.is_some());
+            }
+        });
+        assert!(panicked.await.is_err());
+        assert_eq!(number(&db, count).await, 0, "after a panic");
+    }
+}
