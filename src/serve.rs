@@ -4,6 +4,7 @@ use crate::commands::{self, Failure};
 use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::rates::Rates;
+use crate::guard;
 use crate::http::{self, App, Shared};
 use crate::listen::{self, Terms, accept, listen};
 use crate::seams::{self, Behind};
@@ -18,8 +19,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// How soon a committed audit record is linked.
-const CHAIN_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -70,18 +69,17 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let terms = Terms { patience: app.config.limits.read, connections: app.config.limits.connections, tls };
     let public = tokio::spawn(accept(listener, http::router(app.clone()), terms, stopped));
     let loading = tokio::spawn(load(domain.clone(), behind));
-    let chaining = tokio::spawn(chain(domain.clone()));
+    let checkpoint_file = app.config.checkpoint_file.clone();
+    let guarding = tokio::spawn(guard::guard(domain.clone(), checkpoint_file.clone(), stop.subscribe()));
     let tidying = tokio::spawn(tidy(domain.clone()));
     signal().await;
     loading.abort();
-    chaining.abort();
     tidying.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
     let finished = async {
         let _ = loading.await;
-        let _ = chaining.await;
         let _ = tidying.await;
         let _ = public.await;
         if let Some(private) = private {
@@ -90,6 +88,8 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         drop(app);
         // Ends when the last socket is gone.
         let _ = last_socket.recv().await;
+        let _ = guarding.await;
+        guard::last(&domain, checkpoint_file.as_deref()).await;
     };
     tokio::select! {
         () = finished => tracing::info!("stopped"),
@@ -112,20 +112,6 @@ async fn load(domain: Domain, behind: Behind) {
     };
     if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
-    }
-}
-
-/// Links audit records soon after they are committed.
-async fn chain(domain: Domain) {
-    loop {
-        match domain.chain_audit().await {
-            Ok(0) => tokio::time::sleep(CHAIN_EVERY).await,
-            Ok(_) => tokio::task::yield_now().await,
-            Err(error) => {
-                tracing::error!(error = http::auth::detail(&error), "audit records could not be linked; tried again");
-                tokio::time::sleep(CHAIN_EVERY).await;
-            }
-        }
     }
 }
 

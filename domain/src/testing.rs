@@ -53,6 +53,7 @@ fn options(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Do
         clock,
         sealing: Default::default(),
         rules: Default::default(),
+        audit: Default::default(),
         sign_in: Default::default(),
     }
 }

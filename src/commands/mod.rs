@@ -1,6 +1,7 @@
 //! The commands, and how each fails in plain words.
 
 mod admin;
+mod audit;
 mod doctor;
 mod import;
 mod sealing;
@@ -91,7 +92,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             let job = import::Job { file, account, division, survey_date, mapping, propose_mapping, dry_run, problems };
             import::import(&settings, job, clock).await
         }
-        Command::Verify { settings } => verify::verify(&settings, clock).await,
+        Command::Verify { settings, checkpoints, keys } => verify::verify(&settings, checkpoints.as_deref(), &keys, clock).await,
+        Command::Audit(command) => audit::audit(command, clock).await,
+        Command::Report { settings, year, out } => audit::report(&settings, year, out, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,
         Command::Admin(Admin::Create { settings, username, name, role, id, external_issuer, external_subject }) => {
             let external = external_issuer.as_deref().zip(external_subject.as_deref());
@@ -121,6 +124,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         migrate,
         clock,
         rules: config.rules.clone(),
+        audit: config.audit.clone(),
         sign_in: config.sign_in.clone(),
     };
     Ok(Domain::open(options).await?)

@@ -89,7 +89,7 @@ impl View {
                 self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation)
             ),
             Basis::Caseload => check!("reach.caseload", child.director == Some(self.account)),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => false,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::OwnAudit | Basis::Alerts => false,
         })
     }
 }

@@ -47,6 +47,7 @@ pub enum Basis {
     Imports,
     OwnImports,
     Audit,
+    OwnAudit,
     Alerts,
 }
 

@@ -55,7 +55,7 @@ fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
                 None => continue,
             },
             Basis::Caseload => named("scope.caseload", Cond::all().add(column(alias, "director_id").eq(view.account))),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => continue,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::OwnAudit | Basis::Alerts => continue,
         };
         roads = roads.add(road);
         some = true;
@@ -98,8 +98,11 @@ impl Lens {
         })
     }
 
-    pub fn audit(&self) -> Scope {
-        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all()) } else { Scope::nothing() }
+    pub fn audit(&self, alias: &'static str) -> Scope {
+        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) {
+            return Scope(Cond::all());
+        }
+        self.any_view(|view| view.rows.contains(&Basis::OwnAudit).then(|| Cond::any().add(column(alias, "account_id").eq(view.account))))
     }
 
     /// Alerts in reach; never one about the viewer.

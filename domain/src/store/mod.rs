@@ -10,7 +10,7 @@ mod tx;
 
 pub use open::{OpenError, OpenOptions};
 pub use rows::Cell;
-pub(crate) use bulk::List;
+pub(crate) use bulk::{Bulk, List};
 pub(crate) use rows::read_cell;
 pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};
