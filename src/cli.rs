@@ -142,10 +142,33 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         problems: Option<PathBuf>,
     },
-    /// Check that the database holds together: identities, searches, change log, sealed columns, references
+    /// Check that the database holds together: identities, searches, change log, sealed columns, references, audit chain
+    #[command(after_long_help = "Examples:\n  \
+        child-welfare verify\n  \
+        child-welfare verify --checkpoints /mnt/elsewhere/checkpoints.jsonl --key 5f0c…")]
     Verify {
         #[command(flatten)]
         settings: Settings,
+        /// Checkpoints that were kept elsewhere: the audit trail must agree with every one of them (`-`: standard input)
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
+        /// Public key of checkpoints, or a file with it; several times after a change of keys [default: that of this installation]
+        #[arg(long = "key", value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// The audit trail: checkpoints, retention
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Write the yearly compliance report: counts alone, no personal data
+    Report {
+        #[command(flatten)]
+        settings: Settings,
+        /// Year, by the official time of the country
+        #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i32).range(2000..=9999))]
+        year: i32,
+        /// Where it goes (Markdown) [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// The keys that seal personal data
     #[command(subcommand)]
@@ -212,6 +235,37 @@ pub enum Sealing {
         /// Values of each column to open
         #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
         sample: u64,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Print the signed checkpoints, a line each, to be kept where this system cannot write
+    ExportCheckpoints {
+        #[command(flatten)]
+        settings: Settings,
+        /// Where they go [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Only those after this number
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: i64,
+    },
+    /// Print the public key that checkpoints are checked with
+    Key {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Drop records older than some months; the chain then begins at a signed anchor
+    Retain {
+        #[command(flatten)]
+        settings: Settings,
+        /// How many months are kept; the law asks for six at least (网络安全法 art. 21)
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(6..=1200))]
+        months: u32,
+        /// Account of an auditor, under which it is on record
+        #[arg(long = "as", value_name = "NAME")]
+        account: String,
     },
 }
 

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod explorer;
+mod guard;
 mod http;
 mod keys;
 mod kms;

@@ -4,6 +4,7 @@ use crate::commands::{self, Failure};
 use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
 use crate::http::rates::Rates;
+use crate::guard;
 use crate::http::{self, App, Shared};
 use crate::keys::{LiveKeys, partner};
 use crate::listen::{self, Terms, accept, listen};
@@ -20,8 +21,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// How soon a committed audit record is linked.
-const CHAIN_EVERY: Duration = Duration::from_secs(1);
 /// A review that is overdue is brought up within a minute.
 const END_ACCESS_EVERY: Duration = Duration::from_secs(60);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
@@ -78,7 +77,8 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let public = tokio::spawn(accept(listener, http::router(app.clone()), terms, stopped));
     let watching = app.keys.clone().map(|keys| tokio::spawn(keys.watch(clock.clone())));
     let loading = tokio::spawn(load(domain.clone(), behind));
-    let chaining = tokio::spawn(chain(domain.clone()));
+    let checkpoint_file = app.config.checkpoint_file.clone();
+    let guarding = tokio::spawn(guard::guard(domain.clone(), checkpoint_file.clone(), stop.subscribe()));
     let tidying = tokio::spawn(tidy(domain.clone()));
     let ending = tokio::spawn(end_access(domain.clone()));
     signal().await;
@@ -86,7 +86,6 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     if let Some(watching) = watching {
         watching.abort();
     }
-    chaining.abort();
     tidying.abort();
     ending.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
@@ -94,7 +93,6 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     // A second signal does not wait.
     let finished = async {
         let _ = loading.await;
-        let _ = chaining.await;
         let _ = tidying.await;
         let _ = ending.await;
         let _ = public.await;
@@ -104,6 +102,8 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         drop(app);
         // Ends when the last socket is gone.
         let _ = last_socket.recv().await;
+        let _ = guarding.await;
+        guard::last(&domain, checkpoint_file.as_deref()).await;
     };
     tokio::select! {
         () = finished => tracing::info!("stopped"),
@@ -126,20 +126,6 @@ async fn load(domain: Domain, behind: Behind) {
     };
     if let Err(error) = seams::load(&domain, behind, &progress).await {
         tracing::error!(error = http::auth::detail(&error), "loading stopped; it goes on at the next start");
-    }
-}
-
-/// Links audit records soon after they are committed.
-async fn chain(domain: Domain) {
-    loop {
-        match domain.chain_audit().await {
-            Ok(0) => tokio::time::sleep(CHAIN_EVERY).await,
-            Ok(_) => tokio::task::yield_now().await,
-            Err(error) => {
-                tracing::error!(error = http::auth::detail(&error), "audit records could not be linked; tried again");
-                tokio::time::sleep(CHAIN_EVERY).await;
-            }
-        }
     }
 }
 

@@ -13,6 +13,12 @@ pub const UNTRUSTED: &str = "child_welfare_untrusted_documents_total";
 pub const SOCKETS: &str = "child_welfare_websockets_open";
 pub const SUBSCRIPTIONS: &str = "child_welfare_subscriptions_open";
 
+pub const AUDIT_WAITING: &str = "child_welfare_audit_unlinked";
+pub const AUDIT_OLDEST: &str = "child_welfare_audit_unlinked_oldest_seconds";
+pub const AUDIT_LINKED: &str = "child_welfare_audit_linked_total";
+pub const AUDIT_LATE: &str = "child_welfare_audit_linked_late_total";
+pub const AUDIT_CHECKPOINTS: &str = "child_welfare_audit_checkpoints_total";
+
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 pub fn start_logs(format: LogFormat, filter: &str) {
@@ -39,6 +45,11 @@ pub fn start_metrics() -> Result<PrometheusHandle, Box<dyn std::error::Error>> {
     metrics::describe_counter!(UNTRUSTED, "Documents on no list, by client: refused, or only reported");
     metrics::describe_gauge!(SOCKETS, "Open WebSockets");
     metrics::describe_gauge!(SUBSCRIPTIONS, "Running subscriptions");
+    metrics::describe_gauge!(AUDIT_WAITING, "Audit records committed here that wait for their link");
+    metrics::describe_gauge!(AUDIT_OLDEST, "How long the oldest of them has waited, in seconds; more than 5 is a fault");
+    metrics::describe_counter!(AUDIT_LINKED, "Audit records linked by this process");
+    metrics::describe_counter!(AUDIT_LATE, "Audit records linked more than 5 seconds after their time");
+    metrics::describe_counter!(AUDIT_CHECKPOINTS, "Checkpoints of the audit chain signed by this process");
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {

@@ -224,13 +224,13 @@ mod tests {
             let own = NewAlert { subject: Some(county.account), ..NewAlert::of(AlertKind::NightAccess) };
             let of_county = world.raise_alert(own).await.expect("raised").expect("new");
             let own = NewAlert { subject: Some(auditor.account), ..NewAlert::of(AlertKind::NightAccess) };
-            let of_auditor = world.raise_alert(own).await.expect("raised").expect("new");
+            world.raise_alert(own).await.expect("raised").expect("new");
             assert_eq!(seen(&world, &county).await, BTreeSet::from([id]), "neither that about itself nor that of the nation");
             assert_eq!(seen(&world, &auditor).await, BTreeSet::from([of_county, id]));
             assert!(seen(&world, &director).await.is_empty());
-            let nation = persona(&world, "national-officer", None).await;
-            assert_eq!(seen(&world, &nation).await, BTreeSet::from([of_auditor, of_county, id]));
-            for none in ["system-administrator", "security-administrator", "school-partner"] {
+            let province = persona(&world, "province-officer", None).await;
+            assert_eq!(seen(&world, &province).await, BTreeSet::from([of_county, id]), "the auditor is the nation's");
+            for none in ["system-administrator", "school-partner", "stranger"] {
                 assert!(seen(&world, &persona(&world, none, None).await).await.is_empty(), "{none}");
             }
             let outbox = world.db.as_system("test").raw("SELECT COUNT(*) FROM outbox WHERE topic = 'alert'").await.expect("read");

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Policy};
 use crate::audit::AuditWriter;
+use crate::chain::{CheckpointKey, Linker};
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -9,6 +10,7 @@ use crate::rates::Rules;
 use crate::read::Reader;
 use crate::sealing::{Keyring, KeysError, LOOK_EVERY, SealingOptions};
 use crate::signin::Accounts;
+use crate::watch::{WatchRules, Watcher};
 use crate::staff::password::Hasher;
 use crate::staff::{self, Sessions};
 use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
@@ -31,7 +33,17 @@ pub struct DomainOptions {
     pub clock: Arc<dyn Clock>,
     pub sealing: SealingOptions,
     pub rules: Rules,
+    pub audit: AuditOptions,
     pub sign_in: staff::Settings,
+}
+
+/// How the audit trail is watched over.
+#[derive(Clone, Debug, Default)]
+pub struct AuditOptions {
+    /// Folder of the key that signs checkpoints; by default `keys/` of the data folder.
+    pub checkpoint_keys: Option<PathBuf>,
+    /// Which patterns make alerts.
+    pub watch: WatchRules,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +69,10 @@ pub struct Inner {
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
+    pub checkpoint_key: CheckpointKey,
+    pub(crate) linker: tokio::sync::Mutex<Linker>,
+    pub(crate) watcher: tokio::sync::Mutex<Watcher>,
+    pub watch_rules: WatchRules,
     pub rules: Rules,
     pub sign_in: staff::Settings,
     pub(crate) hasher: Hasher,
@@ -98,6 +114,9 @@ impl Domain {
         let kms = options.sealing.kms_of(&options.data, &options.clock);
         let keys = Keyring::load(&db, kms, options.sealing.algorithm, options.clock.as_ref()).await?;
         let audit = AuditWriter::start(db.clone());
+        let key_folder = options.audit.checkpoint_keys.unwrap_or_else(|| options.data.join("keys"));
+        let checkpoint_key = CheckpointKey::open_or_create(&key_folder, options.clock.as_ref())?;
+        let linker = tokio::sync::Mutex::new(Linker::new(options.clock.id()));
         let (changes, _) = broadcast::channel(1024);
         let accounts = Accounts::default();
         let domain = Domain(Arc::new(Inner {
@@ -106,6 +125,10 @@ impl Domain {
             policy,
             clock: options.clock,
             audit,
+            checkpoint_key,
+            linker,
+            watcher: tokio::sync::Mutex::default(),
+            watch_rules: options.audit.watch,
             rules: options.rules,
             hasher: Hasher::new(options.sign_in.cost, options.sign_in.hashes_at_once),
             sign_in: options.sign_in,
@@ -128,7 +151,10 @@ impl Domain {
     /// Commits a write and tells those who listen.
     pub(crate) async fn commit(&self, tx: Tx, actor: &Actor, action: &str) -> Result<()> {
         let mut new_id = || -> Uuid { self.clock.id() };
-        let changes = tx.commit(actor, action, self.clock.now(), &mut new_id).await?;
+        let (changes, entry) = tx.commit(actor, action, self.clock.now(), &mut new_id).await?;
+        if let Some(entry) = entry {
+            self.audit.committed(entry);
+        }
         // A batch tells of its files alone: listeners would fall behind on all that lies in them.
         let few = changes.len() <= 256;
         for change in changes.into_iter().filter(|change| few || change.child == Some(change.id)) {

@@ -1,123 +1,402 @@
 //! The audit trail: one record an operation, reads and denials too, durable before the answer.
+//!
+//! Format, canonical bytes and chain are described in docs/audit.md for third parties: they change only with a new version there.
 
+use crate::app::Domain;
 use crate::error::{Error, Result};
-use crate::store::Db;
+use crate::store::{Bulk, Db};
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{InsertStatement, Query};
+use entity::DataClass;
+use entity::tables::audit_record;
+use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query};
+use sea_orm::{QueryResult, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Entry {
     pub id: Uuid,
     pub at: DateTime<Utc>,
     pub account: Option<Uuid>,
     pub username: String,
+    /// The client program or session that asked, where it is known.
+    pub client: String,
     pub action: String,
     /// `DISCLOSED`, `BREAK_GLASS` (disclosed on access taken in an emergency), `CHANGED`, `DENIED` or `REFUSED`.
     pub outcome: &'static str,
     pub purpose: String,
     pub legal_basis: String,
     pub request_id: String,
-    /// Names of the classes disclosed, comma separated; those denied with a `!` before.
+    /// Classes disclosed, comma separated, `~` before one that was masked; then those denied with a `!` before.
     pub classes: String,
-    /// `Type:id` of every object, space separated.
+    /// `Type#classes:id,id` for each type and set of classes, blanks between: see `Objects`.
     pub objects: String,
+    /// Every child the record is about.
     pub children: Vec<Uuid>,
 }
 
+/// Which classes of which objects were disclosed, masked or not.
+#[derive(Clone, Debug, Default)]
+pub struct Objects(BTreeMap<(&'static str, Uuid), (u32, u32)>);
+
+impl Objects {
+    /// An object with the classes shown and those masked, as sets of bits by the class's number.
+    pub fn add(&mut self, type_name: &'static str, id: Uuid, shown: u32, masked: u32) {
+        let known = self.0.entry((type_name, id)).or_default();
+        known.0 |= shown;
+        known.1 |= masked;
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// `classes` and `objects` of a record. The bits of `Type#bits` count along the record's own list of classes, so that
+    /// a record says all by itself for as long as it is kept.
+    pub fn render(&self, denied: &BTreeSet<String>) -> (String, String) {
+        let (mut shown, mut masked) = (0_u32, 0_u32);
+        for (s, m) in self.0.values() {
+            shown |= s;
+            masked |= m;
+        }
+        let bit = |class: DataClass| 1_u32 << (class as u32);
+        let mut names: Vec<String> = Vec::new();
+        let mut places: Vec<(bool, u32)> = Vec::new();
+        for class in DataClass::ALL {
+            for (all, mark, is_masked) in [(shown, "", false), (masked, "~", true)] {
+                if all & bit(*class) != 0 {
+                    names.push(format!("{mark}{}", class.name()));
+                    places.push((is_masked, bit(*class)));
+                }
+            }
+        }
+        let mut groups: BTreeMap<(&'static str, u64), Vec<Uuid>> = BTreeMap::new();
+        for ((type_name, id), (s, m)) in &self.0 {
+            let mut bits = 0_u64;
+            for (at, (is_masked, bit)) in places.iter().enumerate() {
+                if (if *is_masked { m } else { s }) & bit != 0 {
+                    bits |= 1 << at;
+                }
+            }
+            groups.entry((type_name, bits)).or_default().push(*id);
+        }
+        names.extend(denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
+        let mut out = String::new();
+        for ((type_name, bits), ids) in groups {
+            let _ = write!(out, "{}{type_name}#{bits:x}", if out.is_empty() { "" } else { " " });
+            for (n, id) in ids.iter().enumerate() {
+                let _ = write!(out, "{}{}", if n == 0 { ':' } else { ',' }, id.simple());
+            }
+        }
+        (names.join(","), out)
+    }
+}
+
+/// Objects of which no classes are told: those of a change.
 pub fn objects_of(objects: impl Iterator<Item = (&'static str, Uuid)>) -> String {
-    let mut out = String::new();
-    for (type_name, id) in objects {
-        let _ = write!(out, "{}{type_name}:{id}", if out.is_empty() { "" } else { " " });
+    let mut all = Objects::default();
+    objects.for_each(|(type_name, id)| all.add(type_name, id, 0, 0));
+    all.render(&BTreeSet::new()).1
+}
+
+/// One object of a record, as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub type_name: String,
+    pub id: Uuid,
+    /// Classes as the record names them, `~` before a masked one.
+    pub classes: Vec<String>,
+}
+
+/// The objects of a record by its two columns.
+pub fn named(classes: &str, objects: &str) -> Vec<Named> {
+    let names: Vec<&str> = classes.split(',').collect();
+    let mut out = Vec::new();
+    for group in objects.split(' ').filter(|g| !g.is_empty()) {
+        let Some((head, ids)) = group.split_once(':') else { continue };
+        let (type_name, bits) = head.split_once('#').unwrap_or((head, "0"));
+        let bits = u64::from_str_radix(bits, 16).unwrap_or_default();
+        let set: Vec<String> = names.iter().take(64).enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, name)| (*name).to_owned()).collect();
+        for id in ids.split(',').filter_map(|id| Uuid::try_parse(id).ok()) {
+            out.push(Named { type_name: type_name.to_owned(), id, classes: set.clone() });
+        }
     }
     out
 }
 
-const COLUMNS: [&str; 11] =
-    ["id", "at", "account_id", "username", "action", "outcome", "purpose", "legal_basis", "request_id", "classes", "objects"];
-/// Rows in one insert; keeps the number of bound values far below SQLite's limit.
-const ROWS: usize = 500;
-
-pub(crate) fn insert_records(entries: &[Entry]) -> Vec<InsertStatement> {
-    entries
-        .chunks(ROWS)
-        .map(|chunk| {
-            let mut insert = Query::insert();
-            insert.into_table("audit_record").columns(COLUMNS);
-            for e in chunk {
-                insert.values_panic([
-                    e.id.into(),
-                    e.at.into(),
-                    e.account.into(),
-                    e.username.as_str().into(),
-                    e.action.as_str().into(),
-                    e.outcome.into(),
-                    e.purpose.as_str().into(),
-                    e.legal_basis.as_str().into(),
-                    e.request_id.as_str().into(),
-                    e.classes.as_str().into(),
-                    e.objects.as_str().into(),
-                ]);
-            }
-            insert
-        })
-        .collect()
+fn ids_of_children(objects: &str) -> impl Iterator<Item = Uuid> + '_ {
+    let groups = objects.split(' ').filter(|group| group.starts_with("Child#"));
+    groups.filter_map(|group| group.split_once(':')).flat_map(|(_, ids)| ids.split(',')).filter_map(|id| Uuid::try_parse(id).ok())
 }
 
-pub(crate) fn insert_children(audit: Uuid, children: &[Uuid]) -> InsertStatement {
-    let mut insert = Query::insert();
-    insert.into_table("audit_child").columns(["child_id", "audit_id"]);
-    for child in children {
-        insert.values_panic([(*child).into(), audit.into()]);
+impl Entry {
+    /// The children that `objects` does not name, as the column holds them: 16 bytes each.
+    fn more_children(&self) -> Vec<u8> {
+        let named: BTreeSet<Uuid> = ids_of_children(&self.objects).collect();
+        let more: BTreeSet<&Uuid> = self.children.iter().filter(|child| !named.contains(child)).collect();
+        more.into_iter().flat_map(|child| *child.as_bytes()).collect()
     }
+
+    /// The record as bytes, version 1: each field with its length, so that nothing can be moved from one to the next.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256 + self.legal_basis.len() + self.objects.len());
+        out.push(1);
+        out.extend_from_slice(self.id.as_bytes());
+        out.extend_from_slice(&self.at.timestamp_micros().to_be_bytes());
+        out.extend_from_slice(self.account.unwrap_or_default().as_bytes());
+        let texts = [
+            &self.username, &self.client, &self.action, self.outcome, &self.purpose, &self.legal_basis, &self.request_id, &self.classes, &self.objects,
+        ];
+        let more = self.more_children();
+        for bytes in texts.iter().map(|text| text.as_bytes()).chain([more.as_slice()]) {
+            out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+            out.extend_from_slice(bytes);
+        }
+        out
+    }
+
+    fn values(&self) -> [Value; 13] {
+        [
+            self.id.into(),
+            self.at.into(),
+            self.account.into(),
+            self.username.as_str().into(),
+            self.client.as_str().into(),
+            self.action.as_str().into(),
+            self.outcome.into(),
+            self.purpose.as_str().into(),
+            self.legal_basis.as_str().into(),
+            self.request_id.as_str().into(),
+            self.classes.as_str().into(),
+            self.objects.as_str().into(),
+            self.more_children().into(),
+        ]
+    }
+
+    /// A record from a row that has the columns of `COLUMNS` first.
+    pub(crate) fn from_row(row: &QueryResult) -> Result<Entry> {
+        let objects: String = row.try_get_by_index(11)?;
+        let more: Vec<u8> = row.try_get_by_index(12)?;
+        let mut children: Vec<Uuid> = ids_of_children(&objects).collect();
+        children.extend(more.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)));
+        let outcome: String = row.try_get_by_index(6)?;
+        Ok(Entry {
+            id: row.try_get_by_index(0)?,
+            at: row.try_get_by_index(1)?,
+            account: row.try_get_by_index(2)?,
+            username: row.try_get_by_index(3)?,
+            client: row.try_get_by_index(4)?,
+            action: row.try_get_by_index(5)?,
+            outcome: OUTCOMES.iter().find(|known| **known == outcome).copied().unwrap_or(""),
+            purpose: row.try_get_by_index(7)?,
+            legal_basis: row.try_get_by_index(8)?,
+            request_id: row.try_get_by_index(9)?,
+            classes: row.try_get_by_index(10)?,
+            objects,
+            children,
+        })
+    }
+}
+
+pub(crate) const COLUMNS: [&str; 13] = [
+    "id", "at", "account_id", "username", "client", "action", "outcome", "purpose", "legal_basis", "request_id", "classes", "objects", "children",
+];
+const OUTCOMES: [&str; 5] = ["DISCLOSED", "BREAK_GLASS", "CHANGED", "DENIED", "REFUSED"];
+
+/// One record, beside what it tells of.
+pub(crate) fn insert(entry: &Entry) -> InsertStatement {
+    let mut insert = Query::insert();
+    insert.into_table("audit_record").columns(COLUMNS).values_panic(entry.values().map(Expr::val));
     insert
 }
 
-/// Writes entries of many requests in one transaction.
+fn bulk(entries: &[Entry], postgres: bool) -> Result<Bulk> {
+    let mut bulk = Bulk::new(&audit_record::TABLE, &[], postgres);
+    for entry in entries {
+        bulk.add(&entry.values())?;
+    }
+    Ok(bulk)
+}
+
+/// Committed records on their way into the chain.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub entries: Vec<Entry>,
+    /// Some were let go: the sweep finds them.
+    pub overflown: bool,
+}
+
+/// More than a linker leaves waiting unless it cannot reach the database.
+const MOST_PENDING: usize = 100_000;
+/// Most records in one commit.
+const BATCH: usize = 512;
+
+/// Writes entries of many requests at once.
 #[derive(Clone)]
 pub struct AuditWriter {
     queue: mpsc::Sender<(Entry, oneshot::Sender<bool>)>,
+    pending: Arc<Mutex<Pending>>,
 }
 
 impl AuditWriter {
     pub fn start(db: Db) -> AuditWriter {
-        let (queue, mut inbox) = mpsc::channel::<(Entry, oneshot::Sender<bool>)>(1024);
+        let (queue, mut inbox) = mpsc::channel::<(Entry, oneshot::Sender<bool>)>(4096);
+        let pending: Arc<Mutex<Pending>> = Arc::default();
+        let writer = AuditWriter { queue, pending: pending.clone() };
+        #[cfg(feature = "unaudited")]
+        tracing::error!("{}", unaudited::MARK);
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            while inbox.recv_many(&mut batch, 256).await > 0 {
+            // What comes in while a batch is on its way makes the next: the busier, the larger.
+            while inbox.recv_many(&mut batch, BATCH).await > 0 {
                 let (entries, waiting): (Vec<Entry>, Vec<oneshot::Sender<bool>>) = batch.drain(..).unzip();
                 let written = write(&db, &entries).await;
                 if let Err(error) = &written {
                     tracing::error!(%error, records = entries.len(), "audit records could not be written; their answers are refused");
                 }
+                let fine = written.is_ok();
+                if fine {
+                    hand_on(&pending, entries);
+                }
                 for one in waiting {
-                    let _ = one.send(written.is_ok());
+                    let _ = one.send(fine);
                 }
             }
         });
-        AuditWriter { queue }
+        writer
     }
 
     /// Returns once the entry is durable.
     pub async fn write(&self, entry: Entry) -> Result<()> {
+        #[cfg(feature = "unaudited")]
+        if unaudited::OFF.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(());
+        }
         let (done, written) = oneshot::channel();
         let gone = || Error::internal("the audit trail cannot be written");
         self.queue.send((entry, done)).await.map_err(|_| gone())?;
         if written.await.map_err(|_| gone())? { Ok(()) } else { Err(gone()) }
     }
-}
 
-async fn write(db: &Db, entries: &[Entry]) -> Result<()> {
-    let mut tx = db.begin().await?;
-    for insert in insert_records(entries) {
-        tx.append(&insert).await?;
+    /// A record that was committed with the change it tells of.
+    pub(crate) fn committed(&self, entry: Entry) {
+        hand_on(&self.pending, vec![entry]);
     }
-    for entry in entries {
-        for chunk in entry.children.chunks(ROWS) {
-            tx.append(&insert_children(entry.id, chunk)).await?;
+
+    pub(crate) fn take_pending(&self) -> Pending {
+        self.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default()
+    }
+
+    pub(crate) fn put_back(&self, entries: Vec<Entry>) {
+        if let Ok(mut pending) = self.pending.lock() {
+            let later = std::mem::replace(&mut pending.entries, entries);
+            pending.entries.extend(later);
         }
     }
-    tx.commit_bare().await
+
+    /// How many records wait for their link, and since when.
+    pub fn waiting(&self) -> (usize, Option<DateTime<Utc>>) {
+        self.pending.lock().map(|pending| (pending.entries.len(), pending.entries.first().map(|e| e.at))).unwrap_or_default()
+    }
+}
+
+fn hand_on(pending: &Mutex<Pending>, entries: Vec<Entry>) {
+    if let Ok(mut pending) = pending.lock() {
+        if pending.entries.len() + entries.len() > MOST_PENDING {
+            pending.overflown = true;
+            return;
+        }
+        pending.entries.extend(entries);
+    }
+}
+
+/// One statement, and so one transaction and one trip.
+async fn write(db: &Db, entries: &[Entry]) -> Result<()> {
+    db.insert_bulk(bulk(entries, db.is_postgres())?).await
+}
+
+impl Domain {
+    /// Puts on record that somebody was refused before there was an operation: at sign-in, at an upload.
+    pub async fn deny_on_record(&self, subject: &str, action: &str, purpose: &str, request_id: &str) -> Result<()> {
+        let account = Uuid::try_parse(subject).ok();
+        // What the caller wrote is kept only where it is a word of the policy.
+        let known = self.policy.purposes.contains_key(purpose);
+        let mut username = String::new();
+        if let Some(id) = account {
+            let select = Query::select().column("username").from("account").and_where(Expr::col("id").eq(id)).to_owned();
+            if let Some(row) = self.db.as_system("the record names who was refused").one(&select).await? {
+                username = row.try_get_by_index(0)?;
+            }
+        }
+        self.audit
+            .write(Entry {
+                id: self.clock.id(),
+                at: self.clock.now(),
+                account,
+                username,
+                action: action.to_owned(),
+                outcome: "DENIED",
+                purpose: if known { purpose.to_owned() } else { String::new() },
+                legal_basis: self.policy.legal_basis(purpose).to_owned(),
+                request_id: request_id.to_owned(),
+                ..Entry::default()
+            })
+            .await
+    }
+}
+
+/// Measuring what the trail costs takes a build without it; no release is made with this.
+#[cfg(feature = "unaudited")]
+pub mod unaudited {
+    /// A test looks for this text in the program that is shipped.
+    pub const MARK: &str = "THE AUDIT TRAIL CAN BE SWITCHED OFF IN THIS BUILD";
+    pub static OFF: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_says_which_classes_of_which_object() {
+        let bit = |class: DataClass| 1_u32 << (class as u32);
+        let (a, b, c) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let mut objects = Objects::default();
+        objects.add("Child", a, bit(DataClass::Identity), bit(DataClass::Contact));
+        objects.add("Child", b, bit(DataClass::Identity), bit(DataClass::Contact));
+        objects.add("Visit", c, bit(DataClass::Casework), 0);
+        objects.add("Visit", c, bit(DataClass::Protection), 0);
+        let (classes, text) = objects.render(&BTreeSet::from(["health".to_owned()]));
+        assert_eq!(classes, "identity,~contact,casework,protection,!health");
+        assert_eq!(text, format!("Child#3:{},{} Visit#c:{}", a.simple(), b.simple(), c.simple()));
+        let back = named(&classes, &text);
+        assert_eq!(back[0], Named { type_name: "Child".into(), id: a, classes: vec!["identity".into(), "~contact".into()] });
+        assert_eq!(back[2], Named { type_name: "Visit".into(), id: c, classes: vec!["casework".into(), "protection".into()] });
+        assert_eq!(back.len(), 3);
+    }
+
+    #[test]
+    fn every_field_is_in_the_canonical_bytes() {
+        let entry = Entry { username: "a".into(), client: "b".into(), outcome: "DENIED", ..Entry::default() };
+        let base = entry.canonical();
+        assert_eq!(base[0], 1);
+        let others = [
+            Entry { id: Uuid::from_u128(1), ..entry.clone() },
+            Entry { at: DateTime::from_timestamp_millis(1).expect("a time"), ..entry.clone() },
+            Entry { account: Some(Uuid::from_u128(1)), ..entry.clone() },
+            Entry { username: "ab".into(), client: String::new(), ..entry.clone() },
+            Entry { action: "x".into(), ..entry.clone() },
+            Entry { outcome: "REFUSED", ..entry.clone() },
+            Entry { purpose: "x".into(), ..entry.clone() },
+            Entry { legal_basis: "x".into(), ..entry.clone() },
+            Entry { request_id: "x".into(), ..entry.clone() },
+            Entry { classes: "x".into(), ..entry.clone() },
+            Entry { objects: "Child#0:00000000000000000000000000000001".into(), ..entry.clone() },
+            Entry { children: vec![Uuid::from_u128(1)], ..entry.clone() },
+        ];
+        let all: BTreeSet<Vec<u8>> = others.iter().map(Entry::canonical).chain([base]).collect();
+        assert_eq!(all.len(), others.len() + 1);
+    }
 }

@@ -4,8 +4,8 @@ pub mod access;
 pub mod administrators;
 pub mod alerts;
 pub mod audit;
-pub mod audit_chain;
 pub mod casework;
+pub mod chain;
 pub mod clients;
 pub mod clock;
 pub mod command;
@@ -22,16 +22,18 @@ pub mod programmes;
 pub mod rates;
 pub mod read;
 pub mod registry;
+pub mod report;
 pub mod sealing;
 pub mod signin;
 pub mod staff;
 pub mod statistics;
 pub mod store;
 pub mod verify;
+pub mod watch;
 
 mod app;
 #[cfg(test)]
 mod testing;
 
-pub use app::{Domain, DomainOptions, StartError};
+pub use app::{AuditOptions, Domain, DomainOptions, StartError};
 pub use error::{Error, Result};

@@ -59,6 +59,7 @@ fn options(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, c
         clock,
         sealing: Default::default(),
         rules: Default::default(),
+        audit: Default::default(),
         sign_in: Default::default(),
     }
 }

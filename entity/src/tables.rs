@@ -492,6 +492,7 @@ crate::table! {
         at: Time => Audit,
         account_id: Option<Uuid> => Audit,
         username: String => Audit,
+        client: String => Audit,
         action: String => Audit,
         outcome: String => Audit,
         purpose: String => Audit,
@@ -499,6 +500,7 @@ crate::table! {
         request_id: String => Audit,
         classes: String => Audit,
         objects: String => Audit,
+        children: Vec<u8> => Audit,
     }
     /// What somebody has to look into. `detail` holds counts and codes, never personal data.
     alert "alert" Alert: Alert {
@@ -530,12 +532,53 @@ crate::table! {
         #[sea_orm(primary_key, auto_increment = false)]
         audit_id: Uuid => Audit,
     }
-    /// The hash chain over committed audit records.
-    audit_link "audit_link" AuditLink: Internal {
+    /// A server process that links audit records into a chain of its own; `signed_to` is the last position in a checkpoint.
+    audit_writer "audit_writer" AuditWriter: Internal {
         #[sea_orm(primary_key, auto_increment = false)]
-        position: i64 => Audit,
-        audit_id: Uuid => Audit,
-        hash: Vec<u8> => Audit,
+        id: Uuid => Audit,
+        started_at: Time => Audit,
+        signed_to: i64 => Audit,
+        watched_to: i64 => Audit,
+    }
+    /// A stretch of a chain: ids (16 bytes each) and hashes (32 bytes each) of the records from position `first` on.
+    audit_block "audit_block" AuditBlock: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        writer: Uuid => Audit,
+        #[sea_orm(primary_key, auto_increment = false)]
+        number: i64 => Audit,
+        first: i64 => Audit,
+        count: i64 => Audit,
+        at: Time => Audit,
+        ids: Vec<u8> => Audit,
+        hashes: Vec<u8> => Audit,
+    }
+    /// Signed: where the chains stood, with a digest of eight bytes of each record since.
+    audit_checkpoint "audit_checkpoint" AuditCheckpoint: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        number: i64 => Audit,
+        at: Time => Audit,
+        body: String => Audit,
+        key: String => Audit,
+        signature: Vec<u8> => Audit,
+        digests: Vec<u8> => Audit,
+    }
+    /// Signed: where a chain begins after old records were dropped, and who dropped them.
+    audit_anchor "audit_anchor" AuditAnchor: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        number: i64 => Audit,
+        at: Time => Audit,
+        body: String => Audit,
+        key: String => Audit,
+        signature: Vec<u8> => Audit,
+    }
+    /// Counties of children that an account has touched, and when last.
+    watch_area "watch_area" WatchArea: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        account_id: Uuid => Audit,
+        #[sea_orm(primary_key, auto_increment = false)]
+        county: i64 => Audit,
+        first_at: Time => Audit,
+        last_at: Time => Audit,
     }
     /// Every change in the order of commits, for synchronisation.
     change_log "change_log" ChangeLog: Internal {

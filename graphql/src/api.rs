@@ -252,20 +252,20 @@ impl Schema {
             _ if disclosed.break_glass => "BREAK_GLASS",
             _ => "DISCLOSED",
         };
-        let mut classes: Vec<String> = disclosed.classes.iter().map(|c| (*c).to_owned()).collect();
-        classes.extend(disclosed.denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
+        let (classes, objects) = disclosed.objects.render(&disclosed.denied);
         let entry = Entry {
             id: self.domain.clock.id(),
             at: self.domain.clock.now(),
             account: Some(actor.account),
             username: actor.username.clone(),
+            client: actor.client(),
             action,
             outcome,
             purpose: actor.purpose.clone(),
             legal_basis: actor.legal_basis.clone(),
             request_id: actor.request_id.clone(),
-            classes: classes.join(","),
-            objects: domain::audit::objects_of(disclosed.objects.iter().copied()),
+            classes,
+            objects,
             children: disclosed.children.into_iter().collect(),
         };
         match self.domain.audit.write(entry).await {

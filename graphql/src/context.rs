@@ -3,6 +3,7 @@
 use async_graphql::Context;
 use domain::Domain;
 use domain::access::{Actor, Decision, Language};
+use domain::audit::Objects;
 use domain::read::{Page, Record, Related, Want};
 use entity::{DataClass, Family};
 use std::collections::BTreeSet;
@@ -27,9 +28,8 @@ pub fn request_id<'c>(ctx: &Context<'c>) -> &'c str {
 
 #[derive(Default)]
 pub struct Disclosed {
-    pub objects: BTreeSet<(&'static str, Uuid)>,
+    pub objects: Objects,
     pub children: BTreeSet<Uuid>,
-    pub classes: BTreeSet<&'static str>,
     pub denied: BTreeSet<String>,
     pub protected: bool,
     /// A mutation changed nothing, and said why.
@@ -98,23 +98,27 @@ fn note(d: &mut Disclosed, want: &Want, record: &Record) {
     if record.table.family != Family::Reference
         && let Some(id) = record.id()
     {
-        let mut shown = false;
+        let (mut shown, mut masked) = (0_u32, 0_u32);
         // The access that lets one through here stands beside what it let through.
         if let Some(named) = record.access.named {
-            d.objects.insert(("ChildAccess", named.access));
+            d.objects.add("ChildAccess", named.access, 0, 0);
             d.break_glass |= named.break_glass;
         }
         for at in &want.columns {
             let class = want.table.columns[*at].class;
-            if class != DataClass::Public && record.access.decisions.of(class) != Decision::Deny {
-                d.classes.insert(class.name());
-                shown = true;
+            if class == DataClass::Public {
+                continue;
+            }
+            match record.access.decisions.of(class) {
+                Decision::Show => shown |= 1 << (class as u32),
+                Decision::Mask => masked |= 1 << (class as u32),
+                Decision::Deny => {}
             }
         }
-        if shown || want.columns.is_empty() {
+        if shown | masked != 0 || want.columns.is_empty() {
             // That there are sealed records is not told here either: who looked at them stands on record with the child.
             if record.table.name != "sealed_record" {
-                d.objects.insert((record.table.type_name, id));
+                d.objects.add(record.table.type_name, id, shown, masked);
             }
             d.children.extend(record.child);
         }

@@ -66,6 +66,18 @@ pub fn words(ctx: &Context<'_>, record: &Record, column: &str) -> Option<Vec<Str
     let separator: &[char] = &[',', ' '];
     cell(ctx, record, column).map(|c| c.text().unwrap_or_default().split(separator).filter(|w| !w.is_empty()).map(str::to_owned).collect())
 }
+/// The ids of the objects of an audit record.
+pub fn object_ids(ctx: &Context<'_>, record: &Record, column: &str) -> Option<Vec<String>> {
+    let objects = cell(ctx, record, column)?.text().unwrap_or_default();
+    Some(domain::audit::named("", objects).into_iter().map(|named| crate::ids::of(&named.type_name, named.id).0).collect())
+}
+/// The objects of an audit record, each with the classes disclosed of it.
+pub fn disclosures(ctx: &Context<'_>, record: &Record, column: &str) -> Option<Vec<crate::types::accounts::Disclosure>> {
+    let objects = cell(ctx, record, column)?.text().unwrap_or_default();
+    let classes = cell(ctx, record, "classes")?.text().unwrap_or_default();
+    let all = domain::audit::named(classes, objects).into_iter();
+    Some(all.map(|named| crate::types::accounts::Disclosure { object_id: crate::ids::of(&named.type_name, named.id), data_classes: named.classes }).collect())
+}
 pub fn division_code(ctx: &Context<'_>, record: &Record, column: &str) -> Option<String> {
     int(ctx, record, column).and_then(DivisionCode::new).map(|d| d.to_string())
 }
@@ -146,7 +158,7 @@ macro_rules! object {
                 name: stringify!($name),
                 table: &entity::tables::$table::TABLE,
                 fields: &[
-                    $($crate::fields::Field { rust_name: stringify!($field), source: $crate::fields::Source::Columns(&[stringify!($col)]) },)*
+                    $($crate::fields::Field { rust_name: stringify!($field), source: $crate::fields::Source::Columns($crate::object!(@columns $kind $col)) },)*
                     $($($crate::fields::Field { rust_name: stringify!($one), source: $crate::fields::Source::One($crate::object!(@link $one $($olink)?)) },)*)?
                     $($($crate::fields::Field { rust_name: stringify!($list), source: $crate::fields::Source::List($crate::object!(@link $list $($llink)?)) },)*)?
                     $($($crate::fields::Field { rust_name: stringify!($many), source: $crate::fields::Source::Connection($crate::object!(@link $many $($mlink)?)) },)*)?
@@ -201,6 +213,8 @@ macro_rules! object {
             $($rest)*
         }
     };
+    (@columns disclosures $col:ident) => { &[stringify!($col), "classes"] };
+    (@columns $kind:ident $col:ident) => { &[stringify!($col)] };
     (@link $name:ident) => { stringify!($name) };
     (@link $name:ident $link:ident) => { stringify!($link) };
     (@type text) => { String };
@@ -212,6 +226,8 @@ macro_rules! object {
     (@type fen) => { $crate::scalars::Fen };
     (@type hex) => { String };
     (@type words) => { Vec<String> };
+    (@type object_ids) => { Vec<String> };
+    (@type disclosures) => { Vec<$crate::types::accounts::Disclosure> };
     (@type division_code) => { String };
     (@type code $enum:ident) => { $crate::scalars::Code<entity::codes::$enum> };
     (@get code $enum:ident) => { $crate::object::code::<entity::codes::$enum> };

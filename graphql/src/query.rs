@@ -559,7 +559,7 @@ impl Query {
         soft(ctx, run.await).map(ImportBatchConnection)
     }
 
-    /// The audit trail, newest first.
+    /// The audit trail, newest first: an auditor sees all of it, others what they did themselves.
     #[allow(clippy::too_many_arguments)]
     async fn audit_records(
         &self,
@@ -571,18 +571,15 @@ impl Query {
         #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
     ) -> Option<AuditRecordConnection> {
         let run = async {
-            let (want, page) = paging::<crate::types::AuditRecord>(ctx, first, after, last, before)?;
             let filter = filter.unwrap_or_default();
-            let filter = AuditFilter {
+            Ok(AuditFilter {
                 account: filter.account_id.map(|id| ids::expect(&id, "Account", "filter.accountId")).transpose()?,
                 child: filter.child_id.map(|id| ids::expect(&id, "Child", "filter.childId")).transpose()?,
                 since: filter.since.map(|d| d.0),
                 until: filter.until.map(|d| d.0),
-            };
-            let page = domain(ctx).audit_records(actor(ctx), &want, &filter, page).await?;
-            Ok(noted(ctx, &want, page))
+            })
         };
-        soft(ctx, run.await).map(AuditRecordConnection)
+        history(ctx, soft(ctx, run.await)?, first, after, last, before).await
     }
 
     /// Alerts in your reach, newest first; never one about yourself.
@@ -656,6 +653,23 @@ impl Query {
                 .collect(),
         )
     }
+}
+
+/// A page of the audit trail.
+pub(crate) async fn history(
+    ctx: &Context<'_>,
+    filter: AuditFilter,
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> Option<AuditRecordConnection> {
+    let run = async {
+        let (want, page) = paging::<crate::types::AuditRecord>(ctx, first, after, last, before)?;
+        let page = domain(ctx).audit_records(actor(ctx), &want, &filter, page).await?;
+        Ok(noted(ctx, &want, page))
+    };
+    soft(ctx, run.await).map(AuditRecordConnection)
 }
 
 /// Groups ids by type: one read for each type, however many ids.

@@ -13,6 +13,7 @@ const WITHOUT_COLUMNS: &[(&str, &str)] = &[
     ("id", "the id is what one must know to ask at all"),
     ("viewerAccess", "tells of the viewer, not of the object"),
     ("level", "read off a public code"),
+    ("accessHistory", "audit records, each reached through a scope of its own"),
 ];
 
 /// Types that are not stored, and why their fields need no class.
@@ -30,6 +31,7 @@ const NOT_STORED: &[(&str, &str)] = &[
     ("CodeList", "reference data"),
     ("CodeValue", "reference data"),
     ("StatisticsCell", "counts, guarded by the action readStatistics and suppression"),
+    ("Disclosure", "part of an audit record's field, which has its class"),
     ("UserError", "why a mutation was refused"),
     ("Session", "the viewer's own sessions"),
     ("SecondFactor", "the viewer's own second factor"),

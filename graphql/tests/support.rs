@@ -47,7 +47,7 @@ impl World {
             format!("sqlite://{}", data.path().join("test.sqlite").display())
         };
         let clock: Arc<dyn Clock> = Arc::new(TestClock::at("2026-11-24T02:00:00Z".parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
+        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default(), audit: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         domain::demo::prepare(&domain).await.expect("prepared");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });

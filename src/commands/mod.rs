@@ -1,6 +1,7 @@
 //! The commands, and how each fails in plain words.
 
 mod admin;
+mod audit;
 mod doctor;
 mod documents;
 mod import;
@@ -93,7 +94,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             let job = import::Job { file, account, division, survey_date, mapping, propose_mapping, dry_run, problems };
             import::import(&settings, job, clock).await
         }
-        Command::Verify { settings } => verify::verify(&settings, clock).await,
+        Command::Verify { settings, checkpoints, keys } => verify::verify(&settings, checkpoints.as_deref(), &keys, clock).await,
+        Command::Audit(command) => audit::audit(command, clock).await,
+        Command::Report { settings, year, out } => audit::report(&settings, year, out, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,
         Command::Keys(command) => keys::keys(command, clock.as_ref()),
         Command::Documents(command) => documents::documents(command, clock).await,
@@ -126,6 +129,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         migrate,
         clock,
         rules: config.rules.clone(),
+        audit: config.audit.clone(),
         sign_in: config.sign_in.clone(),
     };
     Ok(Domain::open(options).await?)

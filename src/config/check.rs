@@ -4,6 +4,7 @@ use super::{Budget, Config, ConfigError, DocumentsConfig, IssuerConfig, LimitsCo
 use crate::listen::peer::Network;
 use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
+use domain::watch::WatchRules;
 use domain::rates::{KINDS, Rule, Rules};
 use entity::CodedEnum;
 use entity::codes::DocumentMode;
@@ -65,6 +66,16 @@ const KEYS: &[&str] = &[
     "keys.sealing_token_file",
     "sealing.algorithm",
     "rates",
+    "keys.checkpoint_folder",
+    "audit.checkpoint_file",
+    "audit.children_per_hour",
+    "audit.look_ups_per_hour",
+    "audit.denials_per_hour",
+    "audit.night_from",
+    "audit.night_to",
+    "audit.children_per_night",
+    "audit.area_days",
+    "audit.learning_days",
     "sign_in.memory_kib",
     "sign_in.passes",
     "sign_in.lanes",
@@ -116,6 +127,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
     let budgets = c.budgets(production, limits.document.cost);
     let rules = c.rates();
+    let (audit, checkpoint_file) = c.audit();
     let sign_in = c.sign_in();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
@@ -149,6 +161,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         sealing,
         budgets,
         rules,
+        audit,
+        checkpoint_file,
         sign_in,
     })
 }
@@ -281,6 +295,21 @@ impl Check<'_> {
             address: read("budget.address_requests", 12_000, 1),
             streams: self.number("budget.streams", 100, 1, 100_000) as usize,
         }
+    }
+
+    fn audit(&mut self) -> (domain::AuditOptions, Option<PathBuf>) {
+        let usual = WatchRules::default();
+        let mut count = |key: &str, default: usize| usize::try_from(self.number(key, default as u64, 1, 1_000_000)).unwrap_or(default);
+        let (children_per_hour, look_ups_per_hour) = (count("audit.children_per_hour", usual.children_per_hour), count("audit.look_ups_per_hour", usual.look_ups_per_hour));
+        let (denials_per_hour, children_per_night) = (count("audit.denials_per_hour", usual.denials_per_hour), count("audit.children_per_night", usual.children_per_night));
+        let mut small = |key: &str, default: u32, most: u64| u32::try_from(self.number(key, u64::from(default), 0, most)).unwrap_or(default);
+        let night = (small("audit.night_from", usual.night.0, 23), small("audit.night_to", usual.night.1, 23));
+        let mut days = |key: &str, default: i64| i64::try_from(self.number(key, default.unsigned_abs(), 1, 3650)).unwrap_or(default);
+        let (area_days, learning_days) = (days("audit.area_days", usual.area_days), days("audit.learning_days", usual.learning_days));
+        let watch = WatchRules { children_per_hour, look_ups_per_hour, denials_per_hour, night, children_per_night, area_days, learning_days };
+        let folder = self.text("keys.checkpoint_folder", "a folder, such as /etc/child-welfare/checkpoints").map(PathBuf::from);
+        let file = self.text("audit.checkpoint_file", "a file, such as /mnt/worm/checkpoints.jsonl").map(PathBuf::from);
+        (domain::AuditOptions { checkpoint_keys: folder, watch }, file)
     }
 
     /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.

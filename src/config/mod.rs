@@ -151,6 +151,9 @@ pub struct Config {
     pub sealing: SealingConfig,
     pub budgets: Budgets,
     pub rules: domain::rates::Rules,
+    pub audit: domain::AuditOptions,
+    /// Every signed checkpoint is appended to it.
+    pub checkpoint_file: Option<PathBuf>,
     pub sign_in: domain::staff::Settings,
 }
 

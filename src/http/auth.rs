@@ -116,7 +116,12 @@ fn same_grants(a: &Actor, b: &Actor) -> bool {
 
 pub async fn actor(app: &App, verified: &Verified, purpose: Option<String>, context: &Context) -> Result<Actor, Refused> {
     let asking = Asking { language: context.language, request_id: context.request_id.clone(), purpose, session: verified.session, bound: verified.bound.clone() };
-    app.domain.sign_in(&verified.subject, asking).await.map_err(|error| match error {
+    let asked = asking.purpose.clone().unwrap_or_default();
+    let signed = app.domain.sign_in(&verified.subject, asking).await;
+    if matches!(signed, Err(SignInError::Unknown | SignInError::Purpose { .. })) {
+        app.domain.deny_on_record(&verified.subject, "signIn", &asked, &context.request_id).await.map_err(|_| Refused::unavailable())?;
+    }
+    signed.map_err(|error| match error {
         SignInError::Unknown => Refused::unauthenticated(Some("invalid_token")),
         SignInError::Purpose { granted } => {
             let list = if granted.is_empty() { "—".to_owned() } else { granted.join(", ") };

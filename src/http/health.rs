@@ -31,7 +31,13 @@ pub async fn ready(State(app): State<Shared>, Extension(context): Extension<Cont
         (_, false) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer"),
         _ => (StatusCode::OK, "ready"),
     };
-    json_answer(status, Media::Json, json!({ "status": word }).to_string())
+    let mut detail = json!({ "status": word });
+    // Not a reason to send nobody here any more, but one to look.
+    let (waiting, since) = app.domain.audit.waiting();
+    if let Some(late) = since.map(|since| app.domain.clock.now() - since).filter(|waited| *waited > domain::chain::LATE) {
+        detail["audit"] = json!({ "unlinked": waiting, "oldestSeconds": late.num_seconds() });
+    }
+    json_answer(status, Media::Json, detail.to_string())
 }
 
 pub async fn jwks(State(app): State<Shared>, Extension(context): Extension<Context>, request: Request) -> Response {

@@ -34,6 +34,9 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
         return Ok(answer);
     }
     if !seams::may_upload(&signed.actor) {
+        let actor = &signed.actor;
+        let noted = app.domain.deny_on_record(&actor.account.to_string(), "upload", &actor.purpose, &context.request_id).await;
+        noted.map_err(|_| Refused::unavailable())?;
         return Err(Refused::new(StatusCode::FORBIDDEN, "FORBIDDEN", "您无权上传调查表", "you may not hand in survey files").outcome("denied"));
     }
     let most = app.config.limits.upload_bytes;

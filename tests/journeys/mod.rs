@@ -12,6 +12,7 @@ macro_rules! on_both_databases {
     };
 }
 
+mod audit;
 mod bad_input;
 mod disk;
 mod divisions;

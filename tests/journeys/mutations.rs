@@ -47,7 +47,16 @@ impl Story<'_> {
         assert!(rows.iter().all(|r| r.try_get_by_index::<String>(1).unwrap() == name));
         let audit = format!("FROM audit_record WHERE action = '{name}' AND request_id = '{request}' AND outcome = 'CHANGED' AND username = 'county-officer' AND purpose = 'casework'");
         assert_eq!(count(&self.db, &format!("SELECT COUNT(*) {audit}")).await, 1, "{name}");
-        let children = count(&self.db, &format!("SELECT COUNT(*) FROM audit_child WHERE audit_id IN (SELECT id {audit})")).await;
+        let index = format!("SELECT COUNT(*) FROM audit_child WHERE audit_id IN (SELECT id {audit})");
+        // The index by child is made with the link, within a second or two.
+        let mut children = 0;
+        for _ in 0..100 {
+            children = count(&self.db, &index).await;
+            if children > 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         assert_eq!(children, 1, "{name}: the audit record leads to the child");
         self.done.insert(name.to_owned());
         payload

@@ -61,3 +61,10 @@ pub struct Actor {
     /// None for tokens of other issuers, of clients and of personas.
     pub session: Option<SessionRef>,
 }
+
+impl Actor {
+    /// The client program or session that asks, as the audit trail names it.
+    pub fn client(&self) -> String {
+        self.session.map_or_else(String::new, |session| format!("session:{}", session.id))
+    }
+}

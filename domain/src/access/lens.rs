@@ -136,7 +136,7 @@ impl View {
                 self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation)
             ),
             Basis::Caseload => check!("reach.caseload", child.director == Some(self.account)),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts | Basis::Accesses | Basis::OwnAccesses => false,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::OwnAudit | Basis::Alerts | Basis::Accesses | Basis::OwnAccesses => false,
             Basis::Named => check!("reach.named", self.child.is_some_and(|named| child.named == Some(named.child))),
         })
     }

@@ -55,6 +55,7 @@ pub enum Basis {
     Imports,
     OwnImports,
     Audit,
+    OwnAudit,
     Alerts,
     /// Accesses to single children for which an office of the grant's subtree holds the file.
     Accesses,

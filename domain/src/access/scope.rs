@@ -64,7 +64,7 @@ fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
                 None => continue,
             },
             Basis::Caseload => named("scope.caseload", Cond::all().add(column(alias, "director_id").eq(view.account))),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts | Basis::Accesses | Basis::OwnAccesses => continue,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::OwnAudit | Basis::Alerts | Basis::Accesses | Basis::OwnAccesses => continue,
             Basis::Named => match view.child {
                 Some(named_child) => named("scope.named", Cond::all().add(column(alias, "id").eq(named_child.child))),
                 None => continue,
@@ -111,8 +111,11 @@ impl Lens {
         })
     }
 
-    pub fn audit(&self) -> Scope {
-        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all(), Wall::of(self)) } else { Scope::nothing() }
+    pub fn audit(&self, alias: &'static str) -> Scope {
+        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) {
+            return Scope(Cond::all(), Wall::of(self));
+        }
+        self.any_view(|view| view.rows.contains(&Basis::OwnAudit).then(|| named("scope.own-audit", Cond::any().add(column(alias, "account_id").eq(view.account)))))
     }
 
     /// Children on whom this viewer may carry out an action that writes a class.

@@ -70,7 +70,8 @@ impl Anchor {
             Anchor::Import { alias, .. } => (alias, &[("division", Kind::I64), ("account_id", Kind::Uuid)]),
             Anchor::Alert => ("t", &[("division", Kind::I64), ("subject_id", Kind::Uuid)]),
             Anchor::Access => ("t", &[("division", Kind::I64), ("account_id", Kind::Uuid)]),
-            Anchor::Nothing | Anchor::Audit | Anchor::Person => ("t", &[]),
+            Anchor::Audit => ("t", &[("account_id", Kind::Uuid)]),
+            Anchor::Nothing | Anchor::Person => ("t", &[]),
         }
     }
 
@@ -97,7 +98,7 @@ impl Anchor {
             Anchor::Child { alias, .. } => lens.children(alias, needs),
             Anchor::Account { alias, .. } => lens.accounts(alias),
             Anchor::Import { alias, .. } => lens.imports(alias),
-            Anchor::Audit => lens.audit(),
+            Anchor::Audit => lens.audit("t"),
             Anchor::Alert => lens.alerts("t"),
             Anchor::Access => lens.accesses("t"),
             Anchor::Person => Scope::nothing(),
@@ -149,8 +150,10 @@ impl Reader<'_> {
                 (v.rows.contains(&Basis::Imports) && check!("row.imports", cells[0].int().is_some_and(|code| v.in_ranges(code))))
                     || (v.rows.contains(&Basis::OwnImports) && check!("row.own-imports", cells[1].uuid() == Some(v.account)))
             }),
-            Anchor::Audit => by_view(&|v| check!("row.audit", v.rows.contains(&Basis::Audit))),
             Anchor::Access => by_view(&|v| v.reaches_access(cells[0].int(), cells[1].uuid())),
+            Anchor::Audit => by_view(&|v| {
+                check!("row.audit", v.rows.contains(&Basis::Audit) || (v.rows.contains(&Basis::OwnAudit) && cells[0].uuid() == Some(v.account)))
+            }),
             Anchor::Alert => by_view(&|v| v.reaches_alert(cells[0].int(), cells[1].uuid())),
             Anchor::Person => None,
         }

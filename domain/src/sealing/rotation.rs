@@ -297,13 +297,9 @@ impl Domain {
             purpose: "administration".into(),
             legal_basis: String::new(),
             request_id: format!("cli-{}", self.clock.id()),
-            classes: String::new(),
-            objects: String::new(),
-            children: Vec::new(),
+            ..audit::Entry::default()
         };
-        for insert in audit::insert_records(&[entry]) {
-            tx.execute_insert(&insert).await?;
-        }
+        tx.execute_insert(&audit::insert(&entry)).await?;
         Ok(())
     }
 }

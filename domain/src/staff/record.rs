@@ -1,7 +1,7 @@
 //! What is put on record about signing in: who, as far as known, what, and how it ended; never a secret.
 
 use crate::app::Domain;
-use crate::audit::{Entry, insert_records};
+use crate::audit::{self, Entry};
 use crate::error::Result;
 use crate::store::Tx;
 use uuid::Uuid;
@@ -24,12 +24,9 @@ impl Domain {
             username: who.map(|w| w.username.clone()).unwrap_or_default(),
             action: action.to_owned(),
             outcome,
-            purpose: String::new(),
-            legal_basis: String::new(),
             request_id: request_id.to_owned(),
-            classes: String::new(),
-            objects: crate::audit::objects_of(account.into_iter().chain(session.map(|id| ("Session", id)))),
-            children: Vec::new(),
+            objects: audit::objects_of(account.into_iter().chain(session.map(|id| ("Session", id)))),
+            ..Entry::default()
         }
     }
 
@@ -40,9 +37,7 @@ impl Domain {
 
     /// In the transaction of what it tells of.
     pub(super) async fn sign_in_on_record(&self, tx: &mut Tx, who: &Who, action: &str, request_id: &str, session: Option<Uuid>) -> Result<()> {
-        for insert in insert_records(&[self.sign_in_entry(Some(who), action, "CHANGED", request_id, session)]) {
-            tx.execute_insert(&insert).await?;
-        }
+        tx.execute_insert(&audit::insert(&self.sign_in_entry(Some(who), action, "CHANGED", request_id, session))).await?;
         Ok(())
     }
 }

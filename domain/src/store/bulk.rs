@@ -3,7 +3,7 @@
 //! A list of values with a placeholder each meets the limit of bound values and leaves a large prepared statement
 //! behind for every number of rows.
 
-use super::{Tx, meter};
+use super::{Db, Tx, meter};
 use crate::error::{Error, Result};
 use entity::{Kind, Table};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryResult, Statement, Value};
@@ -106,6 +106,13 @@ impl Bulk {
         Ok(())
     }
 
+    /// None without rows.
+    fn statement(mut self, backend: DbBackend, otherwise: &str) -> Option<Statement> {
+        let sql = self.sql(otherwise);
+        self.json.push(']');
+        (self.rows > 0).then(|| Statement::from_sql_and_values(backend, sql, [self.json.into()]))
+    }
+
     fn sql(&self, otherwise: &str) -> String {
         let columns: Vec<_> = self.table.columns.iter().filter(|c| !self.skip.contains(&c.name)).collect();
         let names = columns.iter().map(|c| format!("\"{}\"", c.name)).collect::<Vec<_>>().join(", ");
@@ -126,23 +133,37 @@ impl Bulk {
     }
 }
 
+impl Db {
+    /// Inserts rows with one statement, in a transaction of its own.
+    pub(crate) async fn insert_bulk(&self, bulk: Bulk) -> Result<()> {
+        if let Some(statement) = bulk.statement(self.write.get_database_backend(), "") {
+            meter::count();
+            self.write.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// A select in the dialect of either database; each takes one list.
+    pub(crate) async fn rows_of(&self, sqlite: &str, postgres: &str, list: List) -> Result<Vec<QueryResult>> {
+        meter::count();
+        let sql = if self.is_postgres() { postgres } else { sqlite };
+        Ok(self.read.query_all_raw(Statement::from_sql_and_values(self.read.get_database_backend(), sql, [list.value()])).await?)
+    }
+}
+
 impl Tx {
     pub(crate) fn is_postgres(&self) -> bool {
         self.inner.get_database_backend() == DbBackend::Postgres
     }
 
-    pub(crate) async fn insert_bulk(&mut self, mut bulk: Bulk, otherwise: &str) -> Result<()> {
-        if bulk.rows == 0 {
-            return Ok(());
+    pub(crate) async fn insert_bulk(&mut self, bulk: Bulk, otherwise: &str) -> Result<()> {
+        if let Some(statement) = bulk.statement(self.inner.get_database_backend(), otherwise) {
+            if !otherwise.is_empty() {
+                self.tell().await?;
+            }
+            meter::count();
+            self.inner.execute_raw(statement).await?;
         }
-        if !otherwise.is_empty() {
-            self.tell().await?;
-        }
-        let sql = bulk.sql(otherwise);
-        let mut json = std::mem::take(&mut bulk.json);
-        json.push(']');
-        meter::count();
-        self.inner.execute_raw(Statement::from_sql_and_values(self.inner.get_database_backend(), sql, [json.into()])).await?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ mod wall;
 
 pub use open::{OpenError, OpenOptions, Standing};
 pub use rows::Cell;
-pub(crate) use bulk::List;
+pub(crate) use bulk::{Bulk, List};
 pub(crate) use rows::read_cell;
 pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};

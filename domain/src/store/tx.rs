@@ -5,16 +5,16 @@ use super::wall::with_scope;
 use super::{Db, meter};
 use crate::access::wall::Wall;
 use crate::access::{Actor, Lens};
+use crate::audit::Entry;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
 use entity::{Family, Table};
-use entity::tables::{audit_child, change_log, outbox};
+use entity::tables::{change_log, outbox};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, SqliteTransactionMode, SqlErr,
     Statement, TransactionOptions, TransactionTrait,
 };
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
@@ -156,15 +156,22 @@ impl Tx {
         Ok(self.inner.rollback().await?)
     }
 
-    /// Writes the records of what was done and commits.
-    pub(crate) async fn commit(mut self, actor: &Actor, action: &str, at: DateTime<Utc>, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<Vec<Change>> {
+    /// Writes the records of what was done and commits; gives the changes and their audit record.
+    pub(crate) async fn commit(
+        mut self,
+        actor: &Actor,
+        action: &str,
+        at: DateTime<Utc>,
+        new_id: &mut (dyn FnMut() -> Uuid + Send),
+    ) -> Result<(Vec<Change>, Option<Entry>)> {
         let changes = std::mem::take(&mut self.changes);
+        let mut entry = None;
         if !changes.is_empty() {
-            self.record(actor, action, at, &changes, new_id).await?;
+            entry = Some(self.record(actor, action, at, &changes, new_id).await?);
         }
         meter::count();
         self.inner.commit().await?;
-        Ok(changes)
+        Ok((changes, entry))
     }
 
     /// Commits rows that are themselves a record (audit, progress of loading).
@@ -173,16 +180,19 @@ impl Tx {
         Ok(self.inner.commit().await?)
     }
 
-    async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<()> {
-        let audit_id = new_id();
+    async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<Entry> {
         // A batch's record names its files; what lies in them is in the change log.
         let named = |change: &&Change| changes.len() <= FEW || change.child.is_none_or(|child| child == change.id);
         let objects = crate::audit::objects_of(changes.iter().filter(named).map(|c| (c.table.type_name, c.id)));
-        let mut audit = crate::audit::insert_records(&[crate::audit::Entry {
-            id: audit_id,
+        let mut children: Vec<Uuid> = changes.iter().filter_map(|c| c.child).collect();
+        children.sort_unstable();
+        children.dedup();
+        let entry = Entry {
+            id: new_id(),
             at,
             account: Some(actor.account),
             username: actor.username.clone(),
+            client: actor.client(),
             action: action.to_owned(),
             outcome: "CHANGED",
             purpose: actor.purpose.clone(),
@@ -190,14 +200,12 @@ impl Tx {
             request_id: actor.request_id.clone(),
             classes: String::new(),
             objects,
-            children: Vec::new(),
-        }]);
+            children,
+        };
         if changes.len() > FEW {
-            return self.record_many(actor, action, at, audit_id, audit, changes, new_id).await;
+            self.record_many(actor, action, at, &entry, changes, new_id).await?;
+            return Ok(entry);
         }
-        let mut children: Vec<Uuid> = changes.iter().filter_map(|c| c.child).collect();
-        children.sort_unstable();
-        children.dedup();
         let postgres = self.inner.get_database_backend() == DbBackend::Postgres;
         let mut log = Query::insert();
         log.into_table("change_log").columns(["tx", "at", "child_id", "object_type", "object_id", "object_version", "action", "actor_id"]);
@@ -218,27 +226,19 @@ impl Tx {
             ]);
             outbox.values_panic([new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()]);
         }
-        let mut statements: Vec<InsertStatement> = Vec::with_capacity(4);
-        statements.append(&mut audit);
-        if !children.is_empty() {
-            statements.push(crate::audit::insert_children(audit_id, &children));
-        }
-        if announced(changes).next().is_some() {
-            statements.push(log);
-            statements.push(outbox);
-        }
-        if postgres { self.all_in_one(&statements).await } else { self.one_by_one(&statements).await }
+        let audit = crate::audit::insert(&entry);
+        let statements = if announced(changes).next().is_some() { vec![audit, log, outbox] } else { vec![audit] };
+        if postgres { self.all_in_one(&statements).await? } else { self.one_by_one(&statements).await? }
+        Ok(entry)
     }
 
     /// The same for more changes than one statement of single values takes.
-    #[allow(clippy::too_many_arguments)]
     async fn record_many(
         &mut self,
         actor: &Actor,
         action: &str,
         at: DateTime<Utc>,
-        audit_id: Uuid,
-        audit: Vec<InsertStatement>,
+        entry: &Entry,
         changes: &[Change],
         new_id: &mut (dyn FnMut() -> Uuid + Send),
     ) -> Result<()> {
@@ -248,15 +248,10 @@ impl Tx {
             let select = Query::select().expr(Expr::cust("pg_current_xact_id()::text::bigint")).to_owned();
             tx = self.rows(&select).await?.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
         }
-        self.one_by_one(&audit).await?;
-        let mut children = Bulk::new(&audit_child::TABLE, &[], postgres);
-        let mut seen = HashSet::new();
+        self.execute_insert(&crate::audit::insert(entry)).await?;
         let mut log = Bulk::new(&change_log::TABLE, &["seq"], postgres);
         let mut outbox = Bulk::new(&outbox::TABLE, &["seq", "published_at"], postgres);
         for change in changes {
-            if let Some(child) = change.child.filter(|child| seen.insert(*child)) {
-                children.add(&[child.into(), audit_id.into()])?;
-            }
             if change.table.family == Family::Internal {
                 continue;
             }
@@ -272,7 +267,6 @@ impl Tx {
             ])?;
             outbox.add(&[new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()])?;
         }
-        self.insert_bulk(children, "").await?;
         self.insert_bulk(log, "").await?;
         self.insert_bulk(outbox, "").await
     }

@@ -95,6 +95,15 @@ crate::object! {
     }
 }
 
+/// One object that an operation disclosed or changed.
+#[derive(async_graphql::SimpleObject)]
+pub struct Disclosure {
+    /// Id of the object, `Type:key`.
+    pub object_id: async_graphql::ID,
+    /// Classes of its data that were disclosed, `~` before one that was masked; empty where it was changed.
+    pub data_classes: Vec<String>,
+}
+
 crate::object! {
     /// A program that signs in by itself, or that people use.
     Client of client {
@@ -146,6 +155,8 @@ crate::object! {
         at: time = at, always;
         /// Name at sign-in.
         username: text = username, always;
+        /// Client program or session that asked, where it is known.
+        client: text = client, always;
         /// What was done: an operation's name or a mutation.
         action: text = action, always;
         /// DISCLOSED, CHANGED, DENIED or REFUSED.
@@ -156,10 +167,12 @@ crate::object! {
         legal_basis: text = legal_basis, always;
         /// Request id.
         request_id: text = request_id, always;
-        /// Classes of data disclosed; those denied with a `!` before.
+        /// Classes of data disclosed, `~` before one that was masked; those denied with a `!` before.
         data_classes: words = classes, always;
         /// Ids of the objects, `Type:key`.
-        object_ids: words = objects, always;
+        object_ids: object_ids = objects, always;
+        /// The objects, each with the classes disclosed of it.
+        disclosures: disclosures = objects, always;
         one {
             /// The account.
             account -> Account;

@@ -115,6 +115,19 @@ crate::object! {
             sealed_records -> SealedRecordConnection;
         }
     }
+    /// Who looked at this file or changed it, newest first, as far as you may see the audit trail: an auditor all of it, others
+    /// what they did themselves. What was done in the last second or two may be missing.
+    async fn access_history(
+        &self,
+        ctx: &async_graphql::Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<super::AuditRecordConnection> {
+        let filter = domain::lists::AuditFilter { child: self.0.id(), ..Default::default() };
+        crate::query::history(ctx, filter, first, after, last, before).await
+    }
     /// Rises with each change; send it back as `expectedVersion`.
     async fn version(&self) -> i64 {
         crate::object::version(&self.0)

@@ -1,10 +1,12 @@
 //! The viewer: who is asking, and what that allows.
 
+use super::AuditRecordConnection;
 use crate::context::{actor, domain};
 use crate::errors::soft;
 use crate::ids;
 use crate::scalars::DateTime;
 use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject};
+use domain::lists::AuditFilter;
 
 /// What happens to data of a class.
 #[derive(Enum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,6 +106,19 @@ pub struct SecondFactor {
 
 #[ComplexObject]
 impl Viewer {
+    /// What you did yourself, newest first, as it is on record: each operation with what it disclosed, changed or was denied.
+    async fn access_history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<AuditRecordConnection> {
+        let filter = AuditFilter { account: Some(actor(ctx).account), ..AuditFilter::default() };
+        crate::query::history(ctx, filter, first, after, last, before).await
+    }
+
     /// Your sessions that go on, newest first, at most 100.
     async fn sessions(&self, ctx: &Context<'_>) -> Option<Vec<Session>> {
         let current = actor(ctx).session.map(|s| s.id);

@@ -1,0 +1,291 @@
+//! Linking: behind the writers, over what they have committed, in blocks.
+
+use super::{DIGEST, HASH, first, next, short};
+use crate::alerts::{self, NewAlert};
+use crate::app::Domain;
+use crate::audit::{self, Entry};
+use crate::error::Result;
+use crate::store::{Bulk, List};
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::codes::AlertKind;
+use entity::tables::{audit_block, audit_child};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// Most records in a block.
+pub(super) const BLOCK: usize = 2000;
+/// A record not linked after this long is reported.
+pub const LATE: TimeDelta = TimeDelta::seconds(5);
+/// A record this old that nobody linked is linked here: its process died, or does not link.
+const ADOPT_AFTER: TimeDelta = TimeDelta::seconds(2);
+/// How far back a sweep looks for records that were committed late.
+const OVERLAP: TimeDelta = TimeDelta::seconds(5);
+/// How far back the wide sweep looks, and how often.
+const WIDE_OVERLAP: TimeDelta = TimeDelta::minutes(30);
+const WIDE_EVERY: TimeDelta = TimeDelta::minutes(10);
+const SWEEP_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// Up to when everything is known to be linked; where a next start takes the sweep up.
+pub(super) const SWEPT: &str = "audit_swept_to";
+
+/// How the chain stands, for metrics and health.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkState {
+    /// Records that wait for their link.
+    pub waiting: usize,
+    /// How long the oldest has waited.
+    pub oldest: TimeDelta,
+    /// Linked by this process.
+    pub linked: u64,
+    /// Of these, records that other processes had left.
+    pub adopted: u64,
+    /// Records that were linked more than five seconds after their time.
+    pub late: u64,
+}
+
+/// The end of the chain this process writes.
+pub struct Linker {
+    pub(super) writer: Uuid,
+    registered: bool,
+    number: i64,
+    pub(super) position: i64,
+    pub(super) hash: [u8; HASH],
+    /// Digests of what was linked since the last checkpoint.
+    pub(super) digests: Vec<u8>,
+    recent: HashMap<Uuid, DateTime<Utc>>,
+    swept: Option<DateTime<Utc>>,
+    last_sweep: DateTime<Utc>,
+    last_wide: DateTime<Utc>,
+    pub(super) last_checkpoint: Option<DateTime<Utc>>,
+    state: LinkState,
+}
+
+impl Linker {
+    /// Everything before is linked.
+    pub(super) fn swept_to(&self) -> Option<DateTime<Utc>> {
+        self.swept.map(|swept| swept - WIDE_OVERLAP)
+    }
+
+    pub(crate) fn new(writer: Uuid) -> Linker {
+        Linker {
+            writer,
+            registered: false,
+            number: 0,
+            position: 0,
+            hash: [0; HASH],
+            digests: Vec::new(),
+            recent: HashMap::new(),
+            swept: None,
+            last_sweep: DateTime::UNIX_EPOCH,
+            last_wide: DateTime::UNIX_EPOCH,
+            last_checkpoint: None,
+            state: LinkState::default(),
+        }
+    }
+}
+
+impl Domain {
+    /// Links what was committed since, here and by processes that are gone; gives how many.
+    pub async fn chain_audit(&self) -> Result<u64> {
+        let mut linker = self.linker.lock().await;
+        self.register(&mut linker).await?;
+        let pending = self.audit.take_pending();
+        let mut linked = self.link_all(&mut linker, pending.entries).await?;
+        linked += self.sweep(&mut linker, pending.overflown).await?;
+        Ok(linked)
+    }
+
+    /// How the chain stands.
+    pub async fn link_state(&self) -> LinkState {
+        let mut state = self.linker.lock().await.state.clone();
+        let (waiting, since) = self.audit.waiting();
+        state.waiting = waiting;
+        state.oldest = since.map_or_else(TimeDelta::zero, |since| self.clock.now() - since);
+        state
+    }
+
+    async fn register(&self, linker: &mut Linker) -> Result<()> {
+        if linker.registered {
+            return Ok(());
+        }
+        linker.hash = first(&self.keys.chain_key(), linker.writer);
+        let mut tx = self.db.begin().await?;
+        let insert = Query::insert()
+            .into_table("audit_writer")
+            .columns(["id", "started_at"])
+            .values_panic([linker.writer.into(), self.clock.now().into()])
+            .on_conflict(OnConflict::column("id").do_nothing().to_owned())
+            .to_owned();
+        tx.execute_insert(&insert).await?;
+        tx.commit_bare().await?;
+        linker.registered = true;
+        Ok(())
+    }
+
+    async fn link_all(&self, linker: &mut Linker, mut entries: Vec<Entry>) -> Result<u64> {
+        let mut linked = 0;
+        // A sweep may have been quicker.
+        entries.retain(|entry| !linker.recent.contains_key(&entry.id));
+        while !entries.is_empty() {
+            let rest = entries.split_off(entries.len().min(BLOCK));
+            if let Err(error) = self.link_block(linker, &entries).await {
+                entries.extend(rest);
+                self.audit.put_back(entries);
+                return Err(error);
+            }
+            linked += entries.len() as u64;
+            entries = rest;
+        }
+        Ok(linked)
+    }
+
+    /// One block: its records in the order they are linked, with the hash after each.
+    async fn link_block(&self, linker: &mut Linker, entries: &[Entry]) -> Result<()> {
+        let (key, now) = (self.keys.chain_key(), self.clock.now());
+        let (mut hash, mut position) = (linker.hash, linker.position);
+        let mut ids = Vec::with_capacity(entries.len() * 16);
+        let mut hashes = Vec::with_capacity(entries.len() * HASH);
+        let mut digests = Vec::with_capacity(entries.len() * DIGEST);
+        for entry in entries {
+            let record = entry.canonical();
+            position += 1;
+            hash = next(&key, &hash, position, &record);
+            ids.extend_from_slice(entry.id.as_bytes());
+            hashes.extend_from_slice(&hash);
+            digests.extend_from_slice(&short(&record));
+        }
+        let mut tx = self.db.begin().await?;
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let mut block = Bulk::new(&audit_block::TABLE, &[], tx.is_postgres());
+        block.add(&[linker.writer.into(), (linker.number + 1).into(), (linker.position + 1).into(), count.into(), now.into(), ids.into(), hashes.into()])?;
+        tx.insert_bulk(block, "").await?;
+        let mut children = Bulk::new(&audit_child::TABLE, &[], tx.is_postgres());
+        for entry in entries {
+            let distinct: HashSet<Uuid> = entry.children.iter().copied().collect();
+            for child in distinct {
+                children.add(&[child.into(), entry.id.into()])?;
+            }
+        }
+        // A record that two processes linked is named once.
+        tx.insert_bulk(children, "ON CONFLICT DO NOTHING").await?;
+        tx.commit_bare().await?;
+        linker.number += 1;
+        (linker.position, linker.hash) = (position, hash);
+        linker.digests.extend_from_slice(&digests);
+        linker.state.linked += entries.len() as u64;
+        for entry in entries {
+            linker.recent.insert(entry.id, entry.at);
+            if now - entry.at > LATE {
+                linker.state.late += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds committed records that nobody linked, and links them here.
+    async fn sweep(&self, linker: &mut Linker, overflown: bool) -> Result<u64> {
+        let now = self.clock.now();
+        let starting = linker.swept.is_none();
+        let wide = starting || overflown || now - linker.last_wide >= WIDE_EVERY;
+        if !wide && now - linker.last_sweep < SWEEP_EVERY {
+            return Ok(0);
+        }
+        let since = match linker.swept {
+            None => self.swept_before().await?,
+            Some(swept) => Some(swept - if wide { WIDE_OVERLAP } else { OVERLAP }),
+        };
+        // At a start whatever is there was left by others; later only what a living process would have linked by now.
+        let until = if starting { now + TimeDelta::hours(1) } else { now - ADOPT_AFTER };
+        let orphans = self.unlinked(&linker.recent, since, until).await?;
+        let mut linked = 0;
+        let mut late = 0_u64;
+        for chunk in orphans.chunks(BLOCK) {
+            let entries = self.audit_entries(chunk).await?;
+            late += entries.iter().filter(|entry| now - entry.at > LATE).count() as u64;
+            if !entries.is_empty() {
+                self.link_block(linker, &entries).await?;
+            }
+            linker.state.adopted += entries.len() as u64;
+            linked += entries.len() as u64;
+        }
+        if starting && linked > 0 {
+            tracing::info!(records = linked, "audit records of processes that had ended were linked");
+        } else if late > 0 {
+            tracing::warn!(records = late, "audit records stayed unlinked for more than five seconds");
+            let hour = now.format("%Y-%m-%dT%H");
+            let new = NewAlert { detail: format!("records={late}"), once: Some(format!("unchained:{hour}")), ..NewAlert::of(AlertKind::Unchained) };
+            let mut tx = self.db.begin().await?;
+            alerts::raise(&mut tx, self.clock.as_ref(), &new).await?;
+            tx.commit_bare().await?;
+        }
+        linker.swept = Some(if starting { now } else { until });
+        linker.last_sweep = now;
+        if wide {
+            linker.last_wide = now;
+        }
+        let keep = now - WIDE_OVERLAP - TimeDelta::minutes(15);
+        linker.recent.retain(|_, at| *at >= keep);
+        Ok(linked)
+    }
+
+    /// Ids of records of that time that stand in no block.
+    async fn unlinked(&self, known: &HashMap<Uuid, DateTime<Utc>>, since: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<Vec<Uuid>> {
+        let mut select = Query::select();
+        select.columns(["id", "at"]).from("audit_record").and_where(Expr::col("at").lt(until)).order_by("at", sea_orm::Order::Asc);
+        if let Some(since) = since {
+            select.and_where(Expr::col("at").gte(since));
+        }
+        select.order_by("id", sea_orm::Order::Asc);
+        let mut missing = Vec::new();
+        for row in self.db.all(&select).await? {
+            let id: Uuid = row.try_get_by_index(0)?;
+            if !known.contains_key(&id) {
+                missing.push(id);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        // Read after the records: what another process linked meanwhile is seen.
+        let mut blocks = Query::select();
+        blocks.column("ids").from("audit_block");
+        if let Some(since) = since {
+            blocks.and_where(Expr::col("at").gte(since));
+        }
+        let mut elsewhere = HashSet::new();
+        for row in self.db.all(&blocks).await? {
+            let ids: Vec<u8> = row.try_get_by_index(0)?;
+            elsewhere.extend(ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)));
+        }
+        missing.retain(|id| !elsewhere.contains(id));
+        Ok(missing)
+    }
+
+    /// Records by their ids, oldest first.
+    pub(crate) async fn audit_entries(&self, ids: &[Uuid]) -> Result<Vec<Entry>> {
+        let mut list = List::default();
+        for id in ids {
+            list.push(|out| {
+                out.push('"');
+                out.push_str(&id.simple().to_string());
+                out.push('"');
+            });
+        }
+        let columns = audit::COLUMNS.map(|c| format!("r.\"{c}\"")).join(", ");
+        let rows = self
+            .db
+            .rows_of(
+                &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY r.at, r.id"),
+                &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT value::uuid FROM json_array_elements_text($1::json)) ORDER BY r.at, r.id"),
+                list,
+            )
+            .await?;
+        rows.iter().map(Entry::from_row).collect()
+    }
+
+    async fn swept_before(&self) -> Result<Option<DateTime<Utc>>> {
+        let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(SWEPT)).to_owned();
+        let Some(row) = self.db.one(&select).await? else { return Ok(None) };
+        Ok(row.try_get_by_index::<String>(0)?.parse().ok())
+    }
+}

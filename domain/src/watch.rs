@@ -1,0 +1,393 @@
+//! Patterns in the audit trail that deserve a look. The chain's blocks are the queue: each is looked at once, in order, by one
+//! process at a time; what was seen of the last hour is kept in memory and read again where another process was at it meanwhile.
+
+use crate::alerts::{self, NewAlert};
+use crate::app::Domain;
+use crate::audit::Entry;
+use crate::error::Result;
+use chrono::{DateTime, Duration, NaiveDate, TimeDelta, Timelike, Utc};
+use entity::codes::AlertKind;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use uuid::Uuid;
+
+/// From when on a pattern makes an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchRules {
+    /// Distinct children disclosed to one account within an hour.
+    pub children_per_hour: usize,
+    /// Look-ups by identity number by one account within an hour.
+    pub look_ups_per_hour: usize,
+    /// Denials met by one account within an hour.
+    pub denials_per_hour: usize,
+    /// The night, by the official time of the country: from this hour to that.
+    pub night: (u32, u32),
+    /// Distinct children disclosed to one account in one night.
+    pub children_per_night: usize,
+    /// A county not touched for so many days is outside the usual area.
+    pub area_days: i64,
+    /// An account that has touched children for fewer days than this has no usual area yet.
+    pub learning_days: i64,
+}
+
+impl Default for WatchRules {
+    fn default() -> WatchRules {
+        WatchRules { children_per_hour: 300, look_ups_per_hour: 20, denials_per_hour: 30, night: (22, 6), children_per_night: 20, area_days: 90, learning_days: 7 }
+    }
+}
+
+/// Root fields that look somebody up by identity number.
+const LOOK_UPS: &[&str] = &["lookUpIdentity", "lookUpChild", "identityLookUp", "requestAccess"];
+const HOUR: TimeDelta = TimeDelta::hours(1);
+/// UTC+8, the official time of the country.
+const OFFICIAL: TimeDelta = TimeDelta::hours(8);
+/// Blocks looked at in one go.
+const BLOCKS: u64 = 20;
+/// A county's area is noted again after this long.
+const NOTED: TimeDelta = TimeDelta::days(1);
+
+#[derive(Default)]
+struct Account {
+    children: HashMap<Uuid, DateTime<Utc>>,
+    look_ups: VecDeque<DateTime<Utc>>,
+    denials: VecDeque<DateTime<Utc>>,
+    night: Option<(NaiveDate, HashSet<Uuid>)>,
+}
+
+/// What the watch remembers.
+#[derive(Default)]
+pub struct Watcher {
+    /// Block up to which each chain was looked at; none before the first look.
+    seen: Option<BTreeMap<Uuid, i64>>,
+    accounts: HashMap<Uuid, Account>,
+}
+
+/// Whether an operation looks somebody up by identity number.
+pub(crate) fn is_look_up(action: &str) -> bool {
+    action.split([',', ' ']).any(|field| LOOK_UPS.contains(&field))
+}
+
+fn recent(times: &mut VecDeque<DateTime<Utc>>, at: DateTime<Utc>) -> usize {
+    times.push_back(at);
+    while times.front().is_some_and(|first| *first <= at - HOUR) {
+        times.pop_front();
+    }
+    times.len()
+}
+
+/// The evening's date of the night that a time falls in.
+fn night_of(at: DateTime<Utc>, (from, to): (u32, u32)) -> Option<NaiveDate> {
+    let local = at + OFFICIAL;
+    let hour = local.hour();
+    let inside = if from <= to { (from..to).contains(&hour) } else { hour >= from || hour < to };
+    inside.then(|| if from > to && hour < to { (local - Duration::days(1)).date_naive() } else { local.date_naive() })
+}
+
+impl Watcher {
+    /// Notes a record; gives the alerts it makes.
+    fn observe(&mut self, entry: &Entry, rules: &WatchRules) -> Vec<NewAlert> {
+        let Some(id) = entry.account else { return Vec::new() };
+        let mut found = Vec::new();
+        let account = self.accounts.entry(id).or_default();
+        let at = entry.at;
+        let hour = at.format("%Y-%m-%dT%H");
+        let new = |kind: AlertKind, detail: String, once: String| NewAlert {
+            subject: Some(id),
+            detail,
+            once: Some(once),
+            request_id: entry.request_id.clone(),
+            ..NewAlert::of(kind)
+        };
+        if entry.outcome == "DENIED" {
+            let denials = recent(&mut account.denials, at);
+            if denials >= rules.denials_per_hour {
+                found.push(new(AlertKind::ManyDenials, format!("denials={denials} hours=1"), format!("denials:{id}:{hour}")));
+            }
+        }
+        if is_look_up(&entry.action) {
+            let look_ups = recent(&mut account.look_ups, at);
+            if look_ups >= rules.look_ups_per_hour {
+                found.push(new(AlertKind::IdentityLookups, format!("lookUps={look_ups} hours=1"), format!("look-ups:{id}:{hour}")));
+            }
+        }
+        if entry.outcome == "DISCLOSED" && !entry.children.is_empty() {
+            account.children.extend(entry.children.iter().map(|child| (*child, at)));
+            if account.children.len() >= rules.children_per_hour {
+                account.children.retain(|_, seen| *seen > at - HOUR);
+            }
+            let children = account.children.len();
+            if children >= rules.children_per_hour {
+                found.push(new(AlertKind::BulkLookup, format!("children={children} hours=1"), format!("bulk:{id}:{hour}")));
+            }
+            if let Some(date) = night_of(at, rules.night) {
+                let night = account.night.get_or_insert_with(|| (date, HashSet::new()));
+                if night.0 != date {
+                    *night = (date, HashSet::new());
+                }
+                night.1.extend(entry.children.iter().copied());
+                if night.1.len() >= rules.children_per_night {
+                    found.push(new(AlertKind::NightAccess, format!("children={} night={date}", night.1.len()), format!("night:{id}:{date}")));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A chain's blocks that were looked at in this go.
+struct Looked {
+    writer: Uuid,
+    from: i64,
+    to: i64,
+}
+
+impl Domain {
+    /// Looks at what was linked since the last look; gives how many records.
+    pub async fn watch_audit(&self) -> Result<u64> {
+        let mut watcher = self.watcher.lock().await;
+        let mut cursors: BTreeMap<Uuid, i64> = BTreeMap::new();
+        let writers = Query::select().columns(["id", "watched_to"]).from("audit_writer").to_owned();
+        for row in self.db.all(&writers).await? {
+            cursors.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        }
+        let continues = watcher.seen.as_ref().is_some_and(|seen| cursors.iter().all(|(writer, to)| seen.get(writer).copied().unwrap_or(0) == *to));
+        if !continues {
+            watcher.accounts.clear();
+            for (writer, to) in &cursors {
+                for entry in self.blocks_of(*writer, None, Some(*to)).await?.1 {
+                    watcher.observe(&entry, &self.watch_rules);
+                }
+            }
+            watcher.seen = Some(cursors.clone());
+        }
+        let (mut found, mut touched, mut looked, mut records) = (Vec::new(), BTreeMap::new(), Vec::new(), 0);
+        for (writer, from) in &cursors {
+            let (last, entries) = self.blocks_of(*writer, Some(*from), None).await?;
+            let Some(to) = last else { continue };
+            for entry in &entries {
+                found.extend(watcher.observe(entry, &self.watch_rules));
+                if let Some(account) = entry.account.filter(|_| matches!(entry.outcome, "DISCLOSED" | "CHANGED")) {
+                    let (at, children): &mut (DateTime<Utc>, BTreeSet<Uuid>) = touched.entry(account).or_insert_with(|| (entry.at, BTreeSet::new()));
+                    *at = Ord::max(*at, entry.at);
+                    children.extend(entry.children.iter().copied());
+                }
+            }
+            records += entries.len() as u64;
+            looked.push(Looked { writer: *writer, from: *from, to });
+        }
+        if looked.is_empty() {
+            return Ok(0);
+        }
+        let counties = self.counties(touched).await?;
+        let mut tx = self.db.begin().await?;
+        for one in &looked {
+            let update = Query::update()
+                .table("audit_writer")
+                .value("watched_to", one.to)
+                .and_where(Expr::col("id").eq(one.writer))
+                .and_where(Expr::col("watched_to").eq(one.from))
+                .to_owned();
+            if tx.execute_update(&update).await? != 1 {
+                // Another process was quicker: the next look reads the last hour again.
+                tx.rollback().await?;
+                watcher.seen = None;
+                return Ok(0);
+            }
+        }
+        for (account, at, county) in counties {
+            found.extend(self.touch_area(&mut tx, account, at, county).await?);
+        }
+        for new in &found {
+            if alerts::raise(&mut tx, self.clock.as_ref(), new).await?.is_some() {
+                tracing::warn!(kind = ?new.kind, "a pattern in the audit trail deserves a look");
+            }
+        }
+        tx.commit_bare().await?;
+        for one in looked {
+            if let Some(seen) = &mut watcher.seen {
+                seen.insert(one.writer, one.to);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Records of the blocks after one, or of the last hour's up to one, with the number of the last block.
+    async fn blocks_of(&self, writer: Uuid, after: Option<i64>, until: Option<i64>) -> Result<(Option<i64>, Vec<Entry>)> {
+        let mut select = Query::select();
+        select.columns(["number", "ids"]).from("audit_block").and_where(Expr::col("writer").eq(writer)).order_by("number", sea_orm::Order::Asc);
+        if let Some(after) = after {
+            select.and_where(Expr::col("number").gt(after)).limit(BLOCKS);
+        }
+        if let Some(until) = until {
+            select.and_where(Expr::col("number").lte(until)).and_where(Expr::col("at").gt(self.clock.now() - HOUR));
+        }
+        let (mut last, mut entries) = (None, Vec::new());
+        for row in self.db.all(&select).await? {
+            last = Some(row.try_get_by_index::<i64>(0)?);
+            let ids: Vec<u8> = row.try_get_by_index(1)?;
+            let ids: Vec<Uuid> = ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)).collect();
+            entries.extend(self.audit_entries(&ids).await?);
+        }
+        Ok((last, entries))
+    }
+
+    /// The counties of the children that accounts touched.
+    async fn counties(&self, touched: BTreeMap<Uuid, (DateTime<Utc>, BTreeSet<Uuid>)>) -> Result<BTreeSet<(Uuid, DateTime<Utc>, i64)>> {
+        let all: Vec<Uuid> = touched.values().flat_map(|(_, children)| children.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut county: HashMap<Uuid, i64> = HashMap::new();
+        for chunk in all.chunks(500) {
+            let select = Query::select()
+                .columns(["id", "household_division", "accepting_division"])
+                .from("child")
+                .and_where(Expr::col("id").is_in(chunk.iter().copied()))
+                .to_owned();
+            for row in self.db.all(&select).await? {
+                let code = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| row.try_get_by_index::<i64>(2), Ok)?;
+                // Six digits of twelve name the county (GB/T 2260).
+                county.insert(row.try_get_by_index(0)?, code / 1_000_000 * 1_000_000);
+            }
+        }
+        let of = |(account, (at, children)): (Uuid, (DateTime<Utc>, BTreeSet<Uuid>))| {
+            let codes: BTreeSet<i64> = children.iter().filter_map(|child| county.get(child).copied()).collect();
+            codes.into_iter().map(move |code| (account, at, code)).collect::<Vec<_>>()
+        };
+        Ok(touched.into_iter().flat_map(of).collect())
+    }
+
+    /// Notes that an account touched a county; gives the alert if that is outside its usual area.
+    async fn touch_area(&self, tx: &mut crate::store::Tx, account: Uuid, at: DateTime<Utc>, county: i64) -> Result<Option<NewAlert>> {
+        let rules = &self.watch_rules;
+        let select = Query::select().columns(["county", "first_at", "last_at"]).from("watch_area").and_where(Expr::col("account_id").eq(account)).to_owned();
+        let (mut since, mut last): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = (None, None);
+        for row in tx.rows(&select).await? {
+            let first_at: DateTime<Utc> = row.try_get_by_index(1)?;
+            since = Some(since.map_or(first_at, |known| Ord::min(known, first_at)));
+            if row.try_get_by_index::<i64>(0)? == county {
+                last = Some(row.try_get_by_index(2)?);
+            }
+        }
+        let fresh = last.is_some_and(|last| at - last < NOTED);
+        if !fresh {
+            let insert = Query::insert()
+                .into_table("watch_area")
+                .columns(["account_id", "county", "first_at", "last_at"])
+                .values_panic([account.into(), county.into(), at.into(), at.into()])
+                .on_conflict(OnConflict::columns(["account_id", "county"]).update_column("last_at").to_owned())
+                .to_owned();
+            tx.execute_insert(&insert).await?;
+        }
+        let learned = since.is_some_and(|since| at - since >= TimeDelta::days(rules.learning_days));
+        let usual = last.is_some_and(|last| at - last < TimeDelta::days(rules.area_days));
+        Ok((learned && !usual).then(|| NewAlert {
+            subject: Some(account),
+            detail: format!("county={:06} days={}", county / 1_000_000, rules.area_days),
+            once: Some(format!("area:{account}:{county}:{}", at.format("%Y-%m-%d"))),
+            ..NewAlert::of(AlertKind::OutsideArea)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, TestDomain};
+
+    const ACCOUNT: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0009_0000_0001);
+
+    fn entry(world: &TestDomain, children: &[Uuid], outcome: &'static str) -> Entry {
+        Entry {
+            id: world.clock.id(),
+            at: world.clock.now(),
+            account: Some(ACCOUNT),
+            username: "somebody".into(),
+            action: "children".into(),
+            outcome,
+            purpose: "casework".into(),
+            children: children.to_vec(),
+            ..Entry::default()
+        }
+    }
+
+    use crate::clock::Clock;
+
+    async fn look(world: &TestDomain) {
+        while world.chain_audit().await.expect("linked") > 0 {}
+        while world.watch_audit().await.expect("looked") > 0 {}
+    }
+
+    async fn kinds(world: &TestDomain) -> Vec<String> {
+        let rows = world.db.raw("SELECT kind, detail FROM alert ORDER BY kind, detail").await.expect("read");
+        rows.iter().map(|row| format!("{} {}", row.try_get_by_index::<String>(0).expect("text"), row.try_get_by_index::<String>(1).expect("text"))).collect()
+    }
+
+    #[tokio::test]
+    async fn many_children_within_an_hour_and_not_over_two() {
+        for world in testing::each().await {
+            let rules = WatchRules::default();
+            let ids: Vec<Uuid> = (0..rules.children_per_hour).map(|n| Uuid::from_u128(n as u128 + 1)).collect();
+            let (most, last) = ids.split_at(ids.len() - 1);
+            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
+            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
+            look(&world).await;
+            assert!(kinds(&world).await.is_empty(), "the same children again are no more children");
+            world.clock.advance(TimeDelta::minutes(61));
+            world.audit.write(entry(&world, last, "DISCLOSED")).await.expect("written");
+            look(&world).await;
+            assert!(kinds(&world).await.is_empty(), "an hour later they are forgotten");
+            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
+            // A process that takes over reads the last hour again.
+            *world.watcher.lock().await = Watcher::default();
+            look(&world).await;
+            look(&world).await;
+            assert_eq!(kinds(&world).await, [format!("BULK_LOOKUP children={} hours=1", ids.len())]);
+        }
+    }
+
+    #[tokio::test]
+    async fn nights_and_denials() {
+        for world in testing::each().await {
+            let rules = WatchRules::default();
+            let ids: Vec<Uuid> = (0..rules.children_per_night).map(|n| Uuid::from_u128(n as u128 + 1)).collect();
+            // Ten in the morning in China.
+            world.audit.write(entry(&world, &ids, "DISCLOSED")).await.expect("written");
+            look(&world).await;
+            assert!(kinds(&world).await.is_empty());
+            world.clock.advance(TimeDelta::hours(15));
+            for id in &ids {
+                world.audit.write(entry(&world, &[*id], "DISCLOSED")).await.expect("written");
+            }
+            for _ in 0..rules.denials_per_hour {
+                world.audit.write(entry(&world, &[], "DENIED")).await.expect("written");
+            }
+            look(&world).await;
+            assert_eq!(kinds(&world).await, ["MANY_DENIALS denials=30 hours=1", "NIGHT_ACCESS children=20 night=2026-11-24"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_county_not_touched_for_three_months_is_outside_the_usual_area() {
+        for world in testing::each().await {
+            crate::demo::prepare(&world).await.expect("prepared");
+            look(&world).await;
+            let rows = world.db.raw("SELECT id, household_division FROM child WHERE household_division IS NOT NULL ORDER BY household_division").await.expect("read");
+            let county = |row: &sea_orm::QueryResult| row.try_get_by_index::<i64>(1).expect("a code") / 1_000_000;
+            let (here, there) = (&rows[0], rows.iter().find(|row| county(row) != county(&rows[0])).expect("another county"));
+            let id = |row: &sea_orm::QueryResult| row.try_get_by_index::<Uuid>(0).expect("an id");
+            let touch = async |row: &sea_orm::QueryResult| {
+                world.audit.write(entry(&world, &[id(row)], "DISCLOSED")).await.expect("written");
+                look(&world).await;
+            };
+            touch(here).await;
+            touch(there).await;
+            assert!(kinds(&world).await.is_empty(), "still learning");
+            world.clock.advance(TimeDelta::days(80));
+            touch(here).await;
+            world.clock.advance(TimeDelta::days(20));
+            touch(here).await;
+            assert!(kinds(&world).await.is_empty(), "touched twenty days ago");
+            touch(there).await;
+            touch(there).await;
+            assert_eq!(kinds(&world).await, [format!("OUTSIDE_AREA county={} days=90", county(there))]);
+        }
+    }
+}
