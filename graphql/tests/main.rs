@@ -2,7 +2,10 @@
 
 mod access;
 mod attacks;
+mod killers;
 mod leaks;
+mod matrix;
+mod mutants;
 mod support;
 
 use graphql::Schema;

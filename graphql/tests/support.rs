@@ -1,7 +1,7 @@
 //! A demonstration database and viewers made for it.
 
-use domain::access::{Actor, Grant, Language, Lens};
-use domain::clock::{Clock, TestClock};
+use domain::access::{Actor, Grant, Language, Lens, Policy};
+use domain::clock::TestClock;
 use domain::{Domain, DomainOptions};
 use graphql::{Limits, Request, Schema};
 use serde_json::{Value, json};
@@ -9,10 +9,26 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+const NOW: &str = "2026-11-24T02:00:00Z";
+const LATER: &str = "2026-11-24T03:00:00Z";
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).expect("readable").flatten() {
+        let there = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&there).expect("made");
+            copy(&entry.path(), &there);
+        } else {
+            std::fs::copy(entry.path(), there).expect("copied");
+        }
+    }
+}
+
 pub struct World {
     pub domain: Domain,
     pub schema: Schema,
     pub url: String,
+    pub clock: Arc<TestClock>,
     data: TempDir,
     drop: Option<(String, String)>,
 }
@@ -37,12 +53,37 @@ impl World {
         } else {
             format!("sqlite://{}", data.path().join("test.sqlite").display())
         };
-        let clock: Arc<dyn Clock> = Arc::new(TestClock::at("2026-11-24T02:00:00Z".parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default() };
+        let world = World::open(url, data, drop, NOW).await;
+        domain::demo::prepare(&world.domain).await.expect("prepared");
+        world
+    }
+
+    async fn open(url: String, data: TempDir, drop: Option<(String, String)>, now: &str) -> World {
+        let clock = Arc::new(TestClock::at(now.parse().expect("a time")));
+        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
-        domain::demo::prepare(&domain).await.expect("prepared");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() }, true);
-        World { domain, schema, url, data, drop }
+        World { domain, schema, url, clock, data, drop }
+    }
+
+    /// The folder of an SQLite world that has ended, to be copied.
+    pub async fn keep(self) -> TempDir {
+        let World { domain, schema, data, .. } = self;
+        domain.db.clone().close().await;
+        std::mem::drop((schema, domain));
+        data
+    }
+
+    /// A world of its own on a copy; an hour later, so that no id is made twice.
+    pub async fn copy_of(kept: &TempDir) -> World {
+        let data = tempfile::tempdir().expect("a folder");
+        copy(kept.path(), data.path());
+        let url = format!("sqlite://{}", data.path().join("test.sqlite").display());
+        World::open(url, data, None, LATER).await
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
@@ -51,8 +92,12 @@ impl World {
 
     /// A viewer with grants of its own.
     pub fn viewer(&self, grants: Vec<Grant>, purpose: &str) -> Actor {
-        let account = Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063);
-        let lens = Lens::new(&self.domain.policy, account, &grants, purpose);
+        self.under(&self.domain.policy, Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063), grants, purpose)
+    }
+
+    /// A viewer under a policy of its own.
+    pub fn under(&self, policy: &Policy, account: Uuid, grants: Vec<Grant>, purpose: &str) -> Actor {
+        let lens = Lens::new(policy, account, &grants, purpose);
         Actor {
             account,
             username: "test".into(),
@@ -74,6 +119,12 @@ impl World {
 
     /// The answer, and the SQL statements it took.
     pub async fn counted(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32) {
+        let (answer, statements, _) = self.metered(actor, query, variables).await;
+        (answer, statements)
+    }
+
+    /// The answer, the SQL statements it took, and the rows they found.
+    pub async fn metered(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32, usize) {
         let variables = variables.as_object().cloned().unwrap_or_default();
         let request = Request { query: query.into(), variables, ..Request::default() };
         domain::store::meter::metered(async {
@@ -81,7 +132,7 @@ impl World {
                 Ok(prepared) => self.schema.execute(prepared, actor.clone()).await,
                 Err(response) => *response,
             };
-            (serde_json::to_value(response).expect("json"), domain::store::meter::statements())
+            (serde_json::to_value(response).expect("json"), domain::store::meter::statements(), domain::store::meter::rows())
         })
         .await
     }

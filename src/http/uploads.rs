@@ -32,7 +32,7 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
     if let Some(answer) = only("POST", request.method(), context) {
         return Ok(answer);
     }
-    if !seams::may_upload(&app.domain, &signed.actor) {
+    if !seams::may_upload(&signed.actor) {
         return Err(Refused::new(StatusCode::FORBIDDEN, "FORBIDDEN", "您无权上传调查表", "you may not hand in survey files").outcome("denied"));
     }
     let most = app.config.limits.upload_bytes;

@@ -72,8 +72,11 @@ impl Lens {
         self.any_view(|view| if shows(view, needs) { child_view(alias, view) } else { None })
     }
 
-    pub fn accounts(&self, alias: &'static str) -> Scope {
+    pub fn accounts(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
             if check!("scope.accounts-basis", view.rows.contains(&Basis::Accounts)) {
                 roads = roads.add(named("scope.accounts", within(&|| column(alias, "division"), view)));
@@ -85,8 +88,11 @@ impl Lens {
         })
     }
 
-    pub fn imports(&self, alias: &'static str) -> Scope {
+    pub fn imports(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
             if check!("scope.imports-basis", view.rows.contains(&Basis::Imports)) {
                 roads = roads.add(named("scope.imports", within(&|| column(alias, "division"), view)));
@@ -98,8 +104,8 @@ impl Lens {
         })
     }
 
-    pub fn audit(&self) -> Scope {
-        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) { Scope(Cond::all()) } else { Scope::nothing() }
+    pub fn audit(&self, needs: &[DataClass]) -> Scope {
+        if self.views.iter().any(|v| check!("scope.audit", v.rows.contains(&Basis::Audit)) && shows(v, needs)) { Scope(Cond::all()) } else { Scope::nothing() }
     }
 
     fn any_view(&self, condition: impl Fn(&View) -> Option<Condition>) -> Scope {

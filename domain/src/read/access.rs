@@ -88,9 +88,9 @@ impl Anchor {
         match self {
             Anchor::Nothing => Scope::reference(),
             Anchor::Child { alias, .. } => lens.children(alias, needs),
-            Anchor::Account { alias, .. } => lens.accounts(alias),
-            Anchor::Import { alias, .. } => lens.imports(alias),
-            Anchor::Audit => lens.audit(),
+            Anchor::Account { alias, .. } => lens.accounts(alias, needs),
+            Anchor::Import { alias, .. } => lens.imports(alias, needs),
+            Anchor::Audit => lens.audit(needs),
             Anchor::Person => Scope::nothing(),
         }
     }

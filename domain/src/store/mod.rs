@@ -39,7 +39,9 @@ impl Db {
     /// Runs a select on rows that were already reached through a scope, or on internal tables.
     pub(crate) async fn all(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
-        Ok(self.read.query_all(select).await?)
+        let rows = self.read.query_all(select).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     pub(crate) async fn one(&self, select: &SelectStatement) -> Result<Option<QueryResult>> {

@@ -91,7 +91,9 @@ impl Tx {
 
     pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
-        Ok(self.inner.query_all(select).await?)
+        let rows = self.inner.query_all(select).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     /// Notes a change; it is logged and announced when the transaction commits.
