@@ -70,6 +70,7 @@ async fn measure(url: &str, sheet: &Path, folder: &Path) -> Result<(), Failure> 
         max_connections: 4,
         migrate: true,
         clock: Arc::new(SystemClock),
+        sealing: Default::default(),
         rules: Default::default(),
     })
     .await?;

@@ -147,6 +147,9 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// The keys that seal personal data
+    #[command(subcommand)]
+    Sealing(Sealing),
     /// Administrators
     #[command(subcommand)]
     Admin(Admin),
@@ -157,6 +160,52 @@ pub enum Command {
         /// Address and port the server would take
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Sealing {
+    /// Say which keys there are, which one seals, and how much is under each
+    Status {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Make a new key that seals from now on; servers go on answering
+    #[command(after_long_help = "Example:\n  child-welfare sealing rotate --algorithm sm4-gcm && child-welfare sealing reseal")]
+    Rotate {
+        #[command(flatten)]
+        settings: Settings,
+        /// aes-256-gcm or sm4-gcm [default: sealing.algorithm of the settings]
+        #[arg(long, value_name = "NAME")]
+        algorithm: Option<String>,
+    },
+    /// Bring everything under the newest key and retire the others; servers go on answering, an ended run is taken up again
+    Reseal {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Wrap the keys anew with what keys.sealing names, coming from a key file; no sealed value is touched
+    Rewrap {
+        #[command(flatten)]
+        settings: Settings,
+        /// The key file that wraps them until now
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Prove that a backup opens with the key that was put away; looks, and changes nothing
+    #[command(after_long_help = "Example:\n  child-welfare sealing drill --backup /restore/child-welfare.db --key /mnt/safe/sealing.key")]
+    Drill {
+        #[command(flatten)]
+        settings: Settings,
+        /// The restored backup: an SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE
+        #[arg(long, value_name = "FILE|URL")]
+        backup: String,
+        /// The key file as it comes from its safe [default: what keys.sealing names]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Values of each column to open
+        #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        sample: u64,
     },
 }
 

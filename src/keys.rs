@@ -1,6 +1,6 @@
-//! The keys this server signs with itself: in demo and development alone.
+//! The keys this server signs with itself: in demo and development in the data folder, in production where the settings say.
 
-use crate::config::Profile;
+use crate::config::{Config, Profile};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -51,8 +51,28 @@ pub struct SigningKey {
 
 /// Signs with the first key; all of them verify.
 pub struct LocalKeys {
-    pub issuer: &'static str,
+    pub issuer: String,
     pub keys: Vec<SigningKey>,
+}
+
+/// Where the keys are, and whose.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    pub data: &'a Path,
+    /// Named by the settings; production takes no other.
+    pub file: Option<&'a Path>,
+    pub profile: Profile,
+    /// The `iss` of our own tokens; none where we sign none.
+    pub issuer: Option<&'a str>,
+}
+
+impl<'a> Home<'a> {
+    pub fn of(config: &'a Config) -> Home<'a> {
+        Home { data: &config.data, file: config.signing_key.as_deref(), profile: config.profile, issuer: config.own_issuer.as_deref() }
+    }
+    fn path(&self) -> PathBuf {
+        self.file.map_or_else(|| self.data.join(FILE), Path::to_path_buf)
+    }
 }
 
 /// The profile whose mark the keys in this folder carry.
@@ -61,16 +81,17 @@ pub fn folder_profile(data: &Path) -> Option<Profile> {
     Profile::from_name(&serde_json::from_str::<KeyFile>(&text).ok()?.profile)
 }
 
-/// Production has no keys of its own, and refuses a folder that has those of another profile.
-pub fn open(data: &Path, profile: Profile, clock: &dyn Clock) -> Result<Option<LocalKeys>, KeyError> {
-    let path = data.join(FILE);
+/// Production refuses a data folder that holds the keys of another profile, and signs only where it has a file of its own elsewhere.
+pub fn open(home: Home<'_>, clock: &dyn Clock) -> Result<Option<LocalKeys>, KeyError> {
+    let (path, profile) = (home.path(), home.profile);
     let io = |source| KeyError::Io { path: path.clone(), source };
-    let Some(issuer) = profile.local_issuer() else {
-        return match path.try_exists().map_err(io)? {
-            true => Err(KeyError::DemoFolder { made_by: folder_profile(data).map_or("demo", Profile::name).into(), path }),
-            false => Ok(None),
-        };
-    };
+    if profile.is_production() {
+        let inside = home.data.join(FILE);
+        if inside.try_exists().map_err(io)? {
+            return Err(KeyError::DemoFolder { made_by: folder_profile(home.data).map_or("demo", Profile::name).into(), path: inside });
+        }
+    }
+    let Some(issuer) = home.issuer else { return Ok(None) };
     if !path.try_exists().map_err(io)? {
         create(&path, profile, clock).map_err(io)?;
     }
@@ -81,18 +102,18 @@ pub fn open(data: &Path, profile: Profile, clock: &dyn Clock) -> Result<Option<L
     }
     let keys: Result<Vec<_>, _> = file.keys.iter().map(SigningKey::read).collect();
     match keys {
-        Ok(keys) if !keys.is_empty() => Ok(Some(LocalKeys { issuer, keys })),
+        Ok(keys) if !keys.is_empty() => Ok(Some(LocalKeys { issuer: issuer.to_owned(), keys })),
         Ok(_) => Err(KeyError::Damaged { path, what: "there is no key in it".into() }),
         Err(what) => Err(KeyError::Damaged { path, what }),
     }
 }
 
 /// As `open`, but makes none.
-pub fn open_existing(data: &Path, profile: Profile, clock: &dyn Clock) -> Result<Option<LocalKeys>, KeyError> {
-    if profile.local_issuer().is_some() && !data.join(FILE).is_file() {
-        return Err(KeyError::None(data.display().to_string()));
+pub fn open_existing(home: Home<'_>, clock: &dyn Clock) -> Result<Option<LocalKeys>, KeyError> {
+    if home.issuer.is_some() && !home.path().is_file() {
+        return Err(KeyError::None(home.data.display().to_string()));
     }
-    open(data, profile, clock)
+    open(home, clock)
 }
 
 /// Whole or not at all: a second process may be doing the same.
@@ -192,16 +213,32 @@ mod tests {
     use super::*;
     use domain::clock::SystemClock;
 
+    fn home(data: &Path, profile: Profile) -> Home<'_> {
+        Home { data, file: None, profile, issuer: profile.local_issuer() }
+    }
+
     #[test]
     fn a_folder_belongs_to_one_profile_and_production_takes_none() {
         let folder = tempfile::tempdir().unwrap();
-        let first = open(folder.path(), Profile::Demo, &SystemClock).unwrap().unwrap();
-        let again = open(folder.path(), Profile::Demo, &SystemClock).unwrap().unwrap();
+        let first = open(home(folder.path(), Profile::Demo), &SystemClock).unwrap().unwrap();
+        let again = open(home(folder.path(), Profile::Demo), &SystemClock).unwrap().unwrap();
         assert_eq!(first.jwks(), again.jwks());
         assert!(first.keys[0].kid.starts_with("demo-"));
-        assert!(matches!(open(folder.path(), Profile::Production, &SystemClock), Err(KeyError::DemoFolder { .. })));
-        assert!(matches!(open(folder.path(), Profile::Development, &SystemClock), Err(KeyError::OtherProfile { .. })));
+        assert!(matches!(open(home(folder.path(), Profile::Production), &SystemClock), Err(KeyError::DemoFolder { .. })));
+        assert!(matches!(open(home(folder.path(), Profile::Development), &SystemClock), Err(KeyError::OtherProfile { .. })));
         assert_eq!(folder_profile(folder.path()), Some(Profile::Demo));
+    }
+
+    #[test]
+    fn production_signs_with_a_file_of_its_own_or_not_at_all() {
+        let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert!(open(home(data.path(), Profile::Production), &SystemClock).unwrap().is_none());
+        let file = elsewhere.path().join("signing.json");
+        let production = Home { file: Some(&file), issuer: Some("https://api.example.org"), ..home(data.path(), Profile::Production) };
+        assert!(matches!(open_existing(production, &SystemClock), Err(KeyError::None(_))));
+        let keys = open(production, &SystemClock).unwrap().unwrap();
+        assert_eq!((keys.issuer.as_str(), keys.jwks()), ("https://api.example.org", open_existing(production, &SystemClock).unwrap().unwrap().jwks()));
+        assert!(!data.path().join(FILE).exists());
     }
 
     #[cfg(unix)]
@@ -209,10 +246,11 @@ mod tests {
     fn only_the_owner_reads_the_keys_and_a_damaged_file_is_told() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        open(folder.path(), Profile::Demo, &SystemClock).unwrap();
+        let demo = home(folder.path(), Profile::Demo);
+        open(demo, &SystemClock).unwrap();
         let path = folder.path().join(FILE);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&path, "{\"profile\":\"demo\",\"keys\":[{\"kid\":\"k\",\"alg\":\"ES256\",\"private\":\"AAAA\"}]}").unwrap();
-        assert!(matches!(open(folder.path(), Profile::Demo, &SystemClock), Err(KeyError::Damaged { .. })));
+        assert!(matches!(open(demo, &SystemClock), Err(KeyError::Damaged { .. })));
     }
 }

@@ -6,6 +6,8 @@ mod config;
 mod explorer;
 mod http;
 mod keys;
+mod kms;
+mod listen;
 mod seams;
 mod serve;
 mod telemetry;

@@ -3,23 +3,19 @@
 use crate::commands::{self, Failure};
 use crate::config::{Config, Profile};
 use crate::explorer::Explorer;
+use crate::http::rates::Rates;
 use crate::http::{self, App, Shared};
+use crate::listen::{self, Terms, accept, listen};
 use crate::seams::{self, Behind};
 use crate::telemetry;
 use crate::token::{self, Verifier};
-use axum::Router;
 use domain::Domain;
 use domain::clock::Clock;
 use domain::demo::{self, PERSONAS};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// How soon a committed audit record is linked.
@@ -27,13 +23,12 @@ const CHAIN_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-const MOST_HEADERS: usize = 64;
-const MOST_HEAD_BYTES: usize = 64 * 1024;
 const METRICS_CONNECTIONS: usize = 16;
 const FIRST_QUERY: &str = "{ viewer { displayName } children(first: 3) { totalCount nodes { fileNumber name birthDate } } }";
 
 pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure> {
-    // A port in use stops us before anything is written.
+    // A certificate that cannot be used, and a port in use, stop us before anything is written.
+    let tls = config.tls.as_ref().map(listen::tls::acceptor).transpose().map_err(|e| Failure::Other(e.to_string()))?;
     let listener = listen(config.listen).await?;
     let metrics_listener = match config.metrics_listen {
         Some(address) => Some(listen(address).await?),
@@ -56,6 +51,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
         in_flight: Semaphore::new(config.limits.in_flight),
+        rates: Rates::new(config.budgets.clone()),
         stop: stopped.clone(),
         sockets,
         keys,
@@ -69,10 +65,10 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     }
     let private = metrics_listener.map(|listener| {
         let router = http::metrics_router(app.clone());
-        tokio::spawn(accept(listener, router, Limits { read: app.config.limits.read, connections: METRICS_CONNECTIONS }, stopped.clone()))
+        tokio::spawn(accept(listener, router, Terms { patience: app.config.limits.read, connections: METRICS_CONNECTIONS, tls: None }, stopped.clone()))
     });
-    let limits = Limits { read: app.config.limits.read, connections: app.config.limits.connections };
-    let public = tokio::spawn(accept(listener, http::router(app.clone()), limits, stopped));
+    let terms = Terms { patience: app.config.limits.read, connections: app.config.limits.connections, tls };
+    let public = tokio::spawn(accept(listener, http::router(app.clone()), terms, stopped));
     let loading = tokio::spawn(load(domain.clone(), behind));
     let chaining = tokio::spawn(chain(domain.clone()));
     let tidying = tokio::spawn(tidy(domain.clone()));
@@ -145,69 +141,6 @@ async fn tidy(domain: Domain) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AddrInUse => Failure::PortInUse { address },
-        _ => Failure::Listen { address, source },
-    })
-}
-
-#[derive(Clone, Copy)]
-struct Limits {
-    read: Duration,
-    connections: usize,
-}
-
-/// Takes connections until told to stop, then waits for those it has.
-async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
-    let (open, mut last_closed) = mpsc::channel::<()>(1);
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = told(&mut stop) => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        // Over the limit a connection is closed at once.
-        let Ok(slot) = slots.clone().try_acquire_owned() else { continue };
-        let _ = stream.set_nodelay(true);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.read)
-            .max_headers(MOST_HEADERS)
-            .max_buf_size(MOST_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
-            .with_upgrades();
-        let (mut stop, open) = (stop.clone(), open.clone());
-        tokio::spawn(async move {
-            let mut connection = pin!(connection);
-            // What a peer does to its own connection is no event of ours.
-            tokio::select! {
-                _ = connection.as_mut() => {}
-                () = told(&mut stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
-                }
-            }
-            drop((slot, open));
-        });
-    }
-    drop(listener);
-    drop(open);
-    let _ = last_closed.recv().await;
-}
-
-async fn told(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 async fn signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
@@ -229,13 +162,14 @@ fn banner(app: &App, address: SocketAddr) -> Result<String, Failure> {
         (Some(keys), Some(persona)) => token::mint(keys, &app.config.audience, persona.account, token::LONGEST_PERSONA_HOURS, app.domain.clock.as_ref())?,
         _ => String::new(),
     };
+    let scheme = if app.config.tls.is_some() { "https" } else { "http" };
     Ok(format!(
         "\nchild-welfare, demonstration with synthetic data\n\n  \
-         GraphQL   http://{host}/graphql\n  \
-         Explorer  http://{host}/explorer\n\n  \
+         GraphQL   {scheme}://{host}/graphql\n  \
+         Explorer  {scheme}://{host}/explorer\n\n  \
          Personas\n{}\n\n  \
          A first request, as the county officer (good for {} hours):\n\n\
-         curl -s http://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{FIRST_QUERY}\"}}'\n",
+         curl -s {scheme}://{host}/graphql -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{{\"query\":\"{FIRST_QUERY}\"}}'\n",
         names.join("\n"),
         token::LONGEST_PERSONA_HOURS,
     ))

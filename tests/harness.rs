@@ -99,16 +99,28 @@ impl Start {
         self.start_in(folder, data).await
     }
 
+    /// Over TLS, with a certificate of `localhost`.
+    pub async fn start_tls(self, certificate: reqwest::Certificate) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let client = reqwest::Client::builder().tls_certs_only([certificate]).timeout(PATIENCE).build().unwrap();
+        self.start_as(folder, data, client, |address| format!("https://{}", address.replace("127.0.0.1", "localhost"))).await
+    }
+
     /// With its data in a folder that is there already.
     pub async fn start_in(self, folder: tempfile::TempDir, data: PathBuf) -> Server {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
+        self.start_as(folder, data, client, |address| format!("http://{address}")).await
+    }
+
+    async fn start_as(self, folder: tempfile::TempDir, data: PathBuf, client: reqwest::Client, url: impl Fn(&str) -> String) -> Server {
         let database = match self.backend {
             Backend::Sqlite => None,
             Backend::Postgres => Some(PostgresDatabase::create().await),
         };
         let address = free_address();
         let child = spawn(&data, &address, database.as_ref(), &self.env);
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        let mut server = Server { child, url: format!("http://{address}"), address, env: self.env, data, client, printed: Arc::default(), database, _folder: folder };
+        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server

@@ -6,11 +6,11 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::rates::Rules;
 use crate::read::Reader;
-use crate::sealing::Keyring;
+use crate::sealing::{Keyring, KeysError, LOOK_EVERY, SealingOptions};
 use crate::signin::Accounts;
 use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ pub struct DomainOptions {
     pub max_connections: u32,
     pub migrate: bool,
     pub clock: Arc<dyn Clock>,
+    pub sealing: SealingOptions,
     pub rules: Rules,
 }
 
@@ -33,6 +34,8 @@ pub enum StartError {
     Open(#[from] OpenError),
     #[error("the data folder cannot be used: {0}")]
     Data(#[from] std::io::Error),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     #[error(transparent)]
     Policy(#[from] crate::access::policy::PolicyError),
     #[error("{0}")]
@@ -71,19 +74,19 @@ impl Domain {
         std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
         private.create(options.data.join("keys"))?;
         private.create(options.data.join("uploads"))?;
-        let keys = Keyring::open_or_create(&options.data.join("keys/sealing.key"), options.clock.as_ref())?;
         let db = Db::open(&OpenOptions {
             url: options.database_url,
             max_connections: options.max_connections,
-            key_check: keys.check_value(),
             migrate: options.migrate,
             profile: options.profile,
         })
         .await?;
+        let kms = options.sealing.kms_of(&options.data, &options.clock);
+        let keys = Keyring::load(&db, kms, options.sealing.algorithm, options.clock.as_ref()).await?;
         let audit = AuditWriter::start(db.clone());
         let (changes, _) = broadcast::channel(1024);
         let accounts = Accounts::default();
-        Ok(Domain(Arc::new(Inner {
+        let domain = Domain(Arc::new(Inner {
             db,
             keys,
             policy,
@@ -94,7 +97,9 @@ impl Domain {
             data: options.data,
             profile: options.profile,
             changes,
-        })))
+        }));
+        tokio::spawn(watch_keys(Arc::downgrade(&domain.0)));
+        Ok(domain)
     }
 
     /// Reads as this viewer.
@@ -118,5 +123,22 @@ impl Domain {
     /// Changes as they are committed by this process.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+}
+
+impl crate::sealing::Opens for Domain {
+    fn keyring(&self) -> &Keyring {
+        &self.keys
+    }
+}
+
+/// Keeps the keys as the database has them, as long as the domain lives.
+async fn watch_keys(domain: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(domain) = domain.upgrade() else { return };
+        if let Err(error) = domain.keys.refresh(&domain.db).await {
+            tracing::warn!(%error, "the sealing keys could not be looked at; tried again");
+        }
     }
 }

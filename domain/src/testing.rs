@@ -40,6 +40,7 @@ async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) ->
         max_connections: 4,
         migrate: true,
         clock,
+        sealing: Default::default(),
         rules: Default::default(),
     })
     .await

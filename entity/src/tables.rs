@@ -431,6 +431,18 @@ crate::table! {
         child_id: Option<Uuid> => Account,
         created_at: Time => Account,
     }
+    /// The keys that seal, search and chain, wrapped by a key from outside the database.
+    data_key "data_key" DataKey: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: i64 => Sealed,
+        purpose: String => Sealed,
+        algorithm: String => Sealed,
+        state: String => Sealed,
+        wrapping_key: String => Sealed,
+        wrapped: Vec<u8> => Sealed,
+        created_at: Time => Sealed,
+        changed_at: Time => Sealed,
+    }
     /// How often something was done for a subject in the window that is open; times are milliseconds since 1970.
     rate_window "rate_window" RateWindow: Internal {
         #[sea_orm(primary_key, auto_increment = false)]

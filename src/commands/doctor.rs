@@ -26,7 +26,7 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
     let folder = if exists { Ok(config.data.display().to_string()) } else { Err(format!("{} does not exist; start the server once, or create it", config.data.display())) };
     check("data folder", folder)?;
     if exists {
-        let keys = keys::open_existing(&config.data, config.profile, clock.as_ref()).map_err(|e| e.to_string());
+        let keys = keys::open_existing(keys::Home::of(&config), clock.as_ref()).map_err(|e| e.to_string());
         check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
         let shown = crate::config::without_secret(&config.database_url);
         match open(&config, false, clock).await {

@@ -3,6 +3,7 @@
 mod admin;
 mod doctor;
 mod import;
+mod sealing;
 mod seed;
 mod verify;
 
@@ -90,6 +91,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             import::import(&settings, job, clock).await
         }
         Command::Verify { settings } => verify::verify(&settings, clock).await,
+        Command::Sealing(command) => sealing::sealing(command, clock).await,
         Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,
         Command::Doctor { settings, listen } => doctor::doctor(&settings, listen, clock).await,
     }
@@ -104,8 +106,10 @@ pub fn say(text: &str) -> Result<(), Failure> {
 }
 
 pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Result<Domain, Failure> {
+    config.key_apart()?;
     create_data_folder(config)?;
     let options = DomainOptions {
+        sealing: config.sealing_options(&clock).map_err(Failure::Other)?,
         database_url: config.database_url.clone(),
         data: config.data.clone(),
         profile: config.profile.name(),
@@ -128,7 +132,7 @@ fn create_data_folder(config: &Config) -> Result<(), Failure> {
 
 pub fn local_keys(config: &Config, clock: &dyn Clock) -> Result<Option<LocalKeys>, Failure> {
     create_data_folder(config)?;
-    Ok(keys::open(&config.data, config.profile, clock)?)
+    Ok(keys::open(keys::Home::of(config), clock)?)
 }
 
 fn print_token(settings: &Settings, persona: &str, hours: i64, clock: &dyn Clock) -> Result<(), Failure> {

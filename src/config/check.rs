@@ -1,13 +1,15 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile};
+use super::{Budget, Config, ConfigError, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, Budgets};
+use crate::listen::peer::Network;
+use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
 use domain::rates::{KINDS, Rule, Rules};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 const KEYS: &[&str] = &[
@@ -18,12 +20,24 @@ const KEYS: &[&str] = &[
     "max_connections",
     "audience",
     "issuers",
+    "keys.signing",
+    "keys.issuer",
     "cors.origins",
     "demo.children",
     "divisions.load",
     "log.format",
     "log.filter",
     "metrics.listen",
+    "tls.certificate",
+    "tls.key",
+    "trusted_proxies",
+    "forwarded_header",
+    "budget.requests",
+    "budget.cost",
+    "budget.partner_requests",
+    "budget.partner_cost",
+    "budget.address_requests",
+    "budget.streams",
     "limits.body_bytes",
     "limits.upload_bytes",
     "limits.operation_seconds",
@@ -39,13 +53,17 @@ const KEYS: &[&str] = &[
     "limits.fragments",
     "limits.operations",
     "limits.cost",
+    "keys.sealing",
+    "keys.sealing_name",
+    "keys.sealing_token_file",
+    "sealing.algorithm",
     "rates",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     figment: &'a Figment,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
@@ -59,6 +77,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let max_connections = c.number("max_connections", 10, 1, 1000) as u32;
     let audience = c.text("audience", "the name of this API in access tokens").unwrap_or_else(|| "child-welfare".into());
     let issuers = c.issuers(&audience, production);
+    let (signing_key, own_issuer) = c.own_keys(profile, &data);
     let cors_origins = c.origins();
     let demo_children = c.number("demo.children", 10_000, 0, 10_000_000) as usize;
     let load_divisions = c.get("divisions.load", "all, upper or none").unwrap_or(LoadDivisions::All);
@@ -74,6 +93,11 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         connections: c.number("limits.connections", 10_000, 1, 1_000_000) as usize,
         document: c.document_limits(),
     };
+    let sealing = c.sealing(&data, production);
+    let tls = c.tls();
+    let trusted_proxies = c.networks();
+    let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
+    let budgets = c.budgets(production, limits.document.cost);
     let rules = c.rates();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
@@ -88,6 +112,8 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         database_url,
         max_connections,
         audience,
+        own_issuer,
+        signing_key,
         issuers,
         cors_origins,
         demo_children,
@@ -95,7 +121,12 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         log_format,
         log_filter,
         metrics_listen,
+        tls,
+        trusted_proxies,
+        forwarded_by,
         limits,
+        sealing,
+        budgets,
         rules,
     })
 }
@@ -119,7 +150,7 @@ impl Check<'_> {
     }
 
     /// A key's value, or `None` when it is absent or wrong.
-    fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
+    pub(super) fn get<T: DeserializeOwned>(&mut self, key: &str, right: &str) -> Option<T> {
         let value = self.figment.find_value(key).ok()?;
         match value.deserialize::<T>() {
             Ok(read) => Some(read),
@@ -130,12 +161,12 @@ impl Check<'_> {
         }
     }
 
-    fn wrong(&mut self, key: &str, value: &str, right: &str) {
+    pub(super) fn wrong(&mut self, key: &str, value: &str, right: &str) {
         let from = self.figment.find_metadata(key).map(|m| format!(" (from {})", m.name)).unwrap_or_default();
         self.problems.push(format!("{key}: \"{value}\"{from} is not right; it should be {right}"));
     }
 
-    fn text(&mut self, key: &str, right: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, right: &str) -> Option<String> {
         let text: String = self.get(key, right)?;
         if text.trim().is_empty() {
             self.wrong(key, &text, right);
@@ -170,6 +201,44 @@ impl Check<'_> {
             fragments: read("limits.fragments", usual.fragments, 10_000),
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
+        }
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let right = "the path of a PEM file";
+        match (self.text("tls.certificate", right), self.text("tls.key", right)) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.into(), key: key.into() }),
+            (None, None) => None,
+            (given, _) => {
+                let missing = if given.is_some() { "tls.key" } else { "tls.certificate" };
+                self.problems.push(format!("{missing}: missing; a certificate and its key go together"));
+                None
+            }
+        }
+    }
+
+    fn networks(&mut self) -> Vec<Network> {
+        let right = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
+        let texts: Vec<String> = self.get("trusted_proxies", right).unwrap_or_default();
+        let mut networks = Vec::new();
+        for text in &texts {
+            match text.parse() {
+                Ok(network) => networks.push(network),
+                Err(()) => self.wrong("trusted_proxies", text, "an address or a network, such as 10.0.0.1 or 10.0.0.0/8"),
+            }
+        }
+        networks
+    }
+
+    /// In the demonstration and in development nobody is to meet them unless they are set.
+    fn budgets(&mut self, production: bool, most_cost: u64) -> Budgets {
+        let wide = if production { 1 } else { 1000 };
+        let mut read = |key: &str, default: u64, least: u64| self.number(key, default * wide, least, 1 << 50);
+        Budgets {
+            person: Budget { requests: read("budget.requests", 1_200, 1), cost: read("budget.cost", 2_000_000, most_cost) },
+            partner: Budget { requests: read("budget.partner_requests", 12_000, 1), cost: read("budget.partner_cost", 20_000_000, most_cost) },
+            address: read("budget.address_requests", 12_000, 1),
+            streams: self.number("budget.streams", 100, 1, 100_000) as usize,
         }
     }
 
@@ -244,6 +313,33 @@ impl Check<'_> {
         origins
     }
 
+    /// Where our own signing keys lie, and the `iss` of our own tokens.
+    fn own_keys(&mut self, profile: Profile, data: &Path) -> (Option<PathBuf>, Option<String>) {
+        let file = self.text("keys.signing", "a file, such as /etc/child-welfare/signing.json").map(PathBuf::from);
+        let issuer = self.text("keys.issuer", "the iss of our own access tokens, such as https://api.example.org");
+        if let Some(local) = profile.local_issuer() {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, &format!("left out: the tokens of this profile are those of {local}"));
+            }
+            return (file, Some(local.to_owned()));
+        }
+        let Some(file) = file else {
+            if let Some(issuer) = &issuer {
+                self.wrong("keys.issuer", issuer, "given together with keys.signing");
+            }
+            return (None, None);
+        };
+        // Whoever takes the data folder away must not be able to make tokens.
+        if really(&file).starts_with(really(data)) {
+            self.wrong("keys.signing", &file.display().to_string(), "a file outside the data folder");
+        }
+        let issuer = issuer.unwrap_or_else(|| "child-welfare".into());
+        if Profile::ALL.iter().any(|p| p.local_issuer() == Some(&issuer)) {
+            self.wrong("keys.issuer", &issuer, "a name of your own; this one is that of the demonstration");
+        }
+        (Some(file), Some(issuer))
+    }
+
     fn issuers(&mut self, audience: &str, production: bool) -> Vec<IssuerConfig> {
         let right = "a list of tables [[issuers]] with issuer, and perhaps jwks_uri, audience, name";
         let list: Vec<Dict> = self.get("issuers", right).unwrap_or_default();
@@ -294,8 +390,25 @@ impl Check<'_> {
     }
 }
 
+/// The path without links and dots, as far as it exists.
+fn really(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return rest.components().fold(real, |mut path, part| {
+                match part {
+                    Component::ParentDir => drop(path.pop()),
+                    part => path.push(part),
+                }
+                path
+            });
+        }
+    }
+    path
+}
+
 /// Keys are fetched over TLS; outside production also from this machine.
-fn may_fetch(url: &str, production: bool) -> bool {
+pub(super) fn may_fetch(url: &str, production: bool) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     match url.scheme() {
         "https" => true,

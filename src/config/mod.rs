@@ -1,10 +1,14 @@
 //! Settings: defaults < file < environment < command line, checked as a whole before anything starts.
 
 mod check;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
 pub use check::without_secret;
+pub use sealing::{SealingConfig, WrappingKey};
+use crate::listen::peer::{ForwardedBy, Network};
+use crate::listen::tls::TlsFiles;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::Dict;
@@ -39,7 +43,7 @@ impl Profile {
     pub fn is_production(self) -> bool {
         self == Profile::Production
     }
-    /// The issuer of the tokens this profile signs itself; production signs none.
+    /// The issuer of the tokens this profile signs itself; that of production is in the settings.
     pub fn local_issuer(self) -> Option<&'static str> {
         match self {
             Profile::Demo => Some("child-welfare-demo"),
@@ -88,6 +92,25 @@ pub struct LimitsConfig {
     pub document: graphql::Limits,
 }
 
+/// How much one account or address may ask for in a minute, and at once.
+#[derive(Clone, Debug)]
+pub struct Budgets {
+    /// Of a person's account.
+    pub person: Budget,
+    /// Of an account that a machine of a partner acts as.
+    pub partner: Budget,
+    /// Requests of one address, signed in or not.
+    pub address: u64,
+    /// Open sockets and event streams of one account.
+    pub streams: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub requests: u64,
+    pub cost: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct Config {
     pub profile: Profile,
@@ -96,6 +119,10 @@ pub struct Config {
     pub database_url: String,
     pub max_connections: u32,
     pub audience: String,
+    /// The `iss` of our own tokens; none where we sign none.
+    pub own_issuer: Option<String>,
+    /// File of our own signing keys, where it is not the one of the data folder.
+    pub signing_key: Option<PathBuf>,
     pub issuers: Vec<IssuerConfig>,
     pub cors_origins: Vec<String>,
     pub demo_children: usize,
@@ -103,7 +130,13 @@ pub struct Config {
     pub log_format: LogFormat,
     pub log_filter: String,
     pub metrics_listen: Option<SocketAddr>,
+    pub tls: Option<TlsFiles>,
+    /// Proxies whose word on the client is taken.
+    pub trusted_proxies: Vec<Network>,
+    pub forwarded_by: ForwardedBy,
     pub limits: LimitsConfig,
+    pub sealing: SealingConfig,
+    pub budgets: Budgets,
     pub rules: domain::rates::Rules,
 }
 
@@ -148,11 +181,20 @@ impl Config {
 
     /// What a server needs beyond what every command needs.
     pub fn for_serving(self) -> Result<Config, ConfigError> {
-        if self.profile.is_production() && self.issuers.is_empty() {
-            let problem = "issuers: production needs at least one [[issuers]] with the issuer of its access tokens; \
-                to try the system out, start it with --demo";
+        if self.profile.is_production() && self.tls.is_none() && self.trusted_proxies.is_empty() && !self.listen.ip().is_loopback() {
+            let problem = format!(
+                "listen: \"{}\" can be reached from other machines, and tokens and personal data would travel in the clear; set tls.certificate and tls.key, \
+                 or put a proxy that terminates TLS in front and name it in trusted_proxies, or listen on 127.0.0.1",
+                self.listen
+            );
+            return Err(ConfigError(vec![problem]));
+        }
+        if self.profile.is_production() && self.issuers.is_empty() && self.own_issuer.is_none() {
+            let problem = "issuers: production needs keys.signing, a file of keys to sign access tokens with, or at least one [[issuers]] \
+                with the issuer of its access tokens; to try the system out, start it with --demo";
             return Err(ConfigError(vec![problem.into()]));
         }
+        self.key_apart()?;
         Ok(self)
     }
 

@@ -48,8 +48,21 @@ fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
     assert!(demo[0].contains("demonstration"), "{demo:?}");
     let plain = problems("profile = 'production'\n[[issuers]]\nissuer = 'http://127.0.0.1:9000'");
     assert!(plain[0].contains("https://"), "{plain:?}");
-    let config = load("profile = 'production'\n[[issuers]]\nissuer = 'https://id.example.org'").unwrap();
+    let config = load("profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\n[[issuers]]\nissuer = 'https://id.example.org'").unwrap();
     assert_eq!((config.profile, config.issuers[0].audience.as_str()), (Profile::Production, "child-welfare"));
+}
+
+#[test]
+fn production_signs_with_keys_outside_its_data_folder() {
+    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
+    assert_eq!((config.own_issuer.as_deref(), config.signing_key.as_deref().unwrap().to_str()), (Some("child-welfare"), Some("/etc/cw/signing.json")));
+    for inside in ["/var/lib/cw/keys/signing.json", "/var/lib/cw/../cw/signing.json"] {
+        let found = problems(&format!("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '{inside}'"));
+        assert!(found[0].starts_with("keys.signing:") && found[0].contains("outside the data folder"), "{found:?}");
+    }
+    let demo = problems("profile = 'production'\nkeys.signing = '/etc/cw/s.json'\nkeys.issuer = 'child-welfare-demo'");
+    assert!(demo[0].starts_with("keys.issuer:"), "{demo:?}");
+    assert_eq!(load("profile = 'demo'").unwrap().own_issuer.as_deref(), Some("child-welfare-demo"));
 }
 
 #[test]
@@ -73,4 +86,57 @@ fn a_file_that_is_no_toml_is_told() {
 #[test]
 fn the_profile_that_nobody_named_is_production() {
     assert!(problems("listen = '127.0.0.1:1'")[0].starts_with("issuers:"));
+}
+
+#[test]
+fn the_sealing_key_is_a_file_or_a_service() {
+    use super::WrappingKey;
+    use domain::sealing::Algorithm;
+    let config = load("profile = 'demo'\ndata = '/d'").unwrap();
+    assert_eq!(config.sealing.wrapping, WrappingKey::File("/d/keys/sealing.key".into()));
+    assert_eq!(config.sealing.algorithm, Algorithm::Aes256Gcm);
+    let config = load("profile = 'production'\nissuers = [{ issuer = 'https://id.example.org' }]\n[keys]\nsealing = 'https://bao.example.org:8200/v1/transit'\nsealing_token_file = '/t'\n[sealing]\nalgorithm = 'sm4-gcm'").unwrap_or_else(|e| panic!("{e}"));
+    let wanted = WrappingKey::Transit { url: "https://bao.example.org:8200/v1/transit".into(), name: "child-welfare".into(), token_file: Some("/t".into()) };
+    assert_eq!((config.sealing.wrapping, config.sealing.algorithm), (wanted, Algorithm::Sm4Gcm));
+    for (settings, key) in [
+        ("[keys]\nsealing = 'http://bao.example.org/v1/transit'", "keys.sealing:"),
+        ("[keys]\nsealing = 'https://bao.example.org/v1/transit'\nsealing_name = '../sys'", "keys.sealing_name:"),
+        ("[keys]\nsealing_name = 'x'", "keys.sealing_name, "),
+        ("[sealing]\nalgorithm = 'null'", "sealing.algorithm:"),
+        ("[sealing]\nalgorithm = 'rot13'", "sealing.algorithm:"),
+    ] {
+        let found = problems(&format!("profile = 'demo'\n{settings}"));
+        assert!(found.len() == 1 && found[0].starts_with(key), "{settings}: {found:?}");
+    }
+}
+
+#[test]
+fn production_keeps_its_key_out_of_the_data_folder() {
+    let with = |keys: &str| load(&format!("profile = 'production'\ndata = '/var/lib/cw'\nissuers = [{{ issuer = 'https://id.example.org' }}]\n{keys}"));
+    for keys in ["", "keys.sealing = '/var/lib/cw/other.key'", "keys.sealing = '/var/lib/cw/x/../keys/sealing.key'"] {
+        let told = with(keys).unwrap_err().to_string();
+        assert!(told.contains("keys.sealing:") && told.contains("apart"), "{keys}: {told}");
+    }
+    assert!(with("keys.sealing = '/etc/cw/sealing.key'").is_ok());
+    assert!(load("profile = 'demo'\ndata = '/var/lib/cw'").unwrap().key_apart().is_ok());
+}
+
+#[test]
+fn production_is_not_served_in_the_clear_to_other_machines() {
+    let open = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nlisten = '0.0.0.0:8080'\n[[issuers]]\nissuer = 'https://id.example.org'\n";
+    let told = problems(open);
+    assert!(told[0].starts_with("listen:") && told[0].contains("tls.certificate") && told[0].contains("trusted_proxies"), "{told:?}");
+    assert!(load(&format!("trusted_proxies = ['10.0.0.0/8']\n{open}")).is_ok());
+    assert!(load(&format!("tls.certificate = 'a.pem'\ntls.key = 'b.pem'\n{open}")).is_ok());
+    assert!(load(&open.replace("0.0.0.0", "127.0.0.1")).is_ok());
+    assert!(load(&open.replace("production", "demo")).is_ok());
+}
+
+#[test]
+fn tls_proxies_and_budgets_are_checked() {
+    let found = problems("profile = 'demo'\ntls.key = 'a.pem'\ntrusted_proxies = ['10.0.0.0/99']\nforwarded_header = 'x'\nbudget.cost = 7");
+    for (key, part) in [("tls.certificate", "missing"), ("trusted_proxies", "10.0.0.0/99"), ("forwarded_header", "x-forwarded or forwarded"), ("budget.cost", "from 50000")] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }

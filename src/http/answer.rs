@@ -2,10 +2,10 @@
 
 use super::Context;
 use super::negotiate::Media;
+use async_graphql::ServerError;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use domain::access::Language;
 use serde::Serialize;
 use serde_json::json;
 use std::borrow::Cow;
@@ -55,6 +55,9 @@ impl Refused {
     pub fn overloaded() -> Refused {
         Refused::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "请求过多，请稍后重试", "too many requests at once; try again later")
             .with(header::RETRY_AFTER, "1")
+    }
+    pub fn without_tls() -> Refused {
+        Refused::new(StatusCode::FORBIDDEN, "TLS_REQUIRED", "只接受经由 TLS 的请求", "requests are taken over TLS alone")
     }
     pub fn timeout() -> Refused {
         Refused::new(StatusCode::SERVICE_UNAVAILABLE, "TIMEOUT", "操作超时，已取消", "the operation took too long and was cancelled")
@@ -107,16 +110,16 @@ impl Refused {
     }
 
     /// The error as it stands in `errors`.
-    pub fn error(&self, language: Language) -> serde_json::Value {
-        let mut extensions = json!({ "code": self.code });
+    pub fn error(&self, context: &Context) -> serde_json::Value {
+        let mut extensions = json!({ "code": self.code, "requestId": context.request_id });
         if let Some(extra) = &self.extra {
             extensions[extra.0] = extra.1.clone();
         }
-        json!({ "message": language.choose(&self.words.0, &self.words.1), "extensions": extensions })
+        json!({ "message": context.language.choose(&self.words.0, &self.words.1), "extensions": extensions })
     }
 
     pub fn answer(self, context: &Context, media: Media) -> Response {
-        let body = json!({ "errors": [self.error(context.language)], "extensions": { "requestId": context.request_id } });
+        let body = json!({ "errors": [self.error(context)], "extensions": { "requestId": context.request_id } });
         let mut answer = json_answer(self.status, media, body.to_string());
         for (name, value) in &self.headers {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -140,22 +143,36 @@ pub fn is_request_error(response: &async_graphql::Response) -> bool {
     response.data == async_graphql::Value::Null && !response.errors.is_empty() && response.errors.iter().all(|e| e.path.is_empty())
 }
 
+/// An error that names the request it belongs to.
+pub fn with_id(error: &ServerError, context: &Context) -> ServerError {
+    let mut error = error.clone();
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("requestId").is_none() {
+        extensions.set("requestId", context.request_id.as_str());
+    }
+    error
+}
+
 #[derive(Serialize)]
 pub struct ResultBody<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [async_graphql::ServerError],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ServerError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a async_graphql::Value>,
     extensions: serde_json::Map<String, serde_json::Value>,
 }
 
 impl<'a> ResultBody<'a> {
-    pub fn new(response: &'a async_graphql::Response, request_id: &str) -> ResultBody<'a> {
+    pub fn new(response: &'a async_graphql::Response, context: &Context) -> ResultBody<'a> {
         let mut extensions = serde_json::Map::new();
         for (key, value) in &response.extensions {
             extensions.insert(key.clone(), value.clone().into_json().unwrap_or_default());
         }
-        extensions.insert("requestId".into(), request_id.into());
-        ResultBody { errors: &response.errors, data: (!is_request_error(response)).then_some(&response.data), extensions }
+        extensions.insert("requestId".into(), context.request_id.as_str().into());
+        if let Some(figures) = context.figures() {
+            extensions.insert("cost".into(), figures.cost(context.at));
+        }
+        let errors = response.errors.iter().map(|error| with_id(error, context)).collect();
+        ResultBody { errors, data: (!is_request_error(response)).then_some(&response.data), extensions }
     }
 }

@@ -11,6 +11,8 @@ use serde_json::json;
 pub struct SignedIn {
     pub actor: Actor,
     pub verified: Verified,
+    /// As it was stated, if it was.
+    pub purpose: Option<String>,
 }
 
 /// The token of an `Authorization` value.
@@ -42,8 +44,26 @@ pub async fn with_token(app: &App, token: &str, purpose: Option<String>, context
             _ => Refused::unauthenticated(Some("invalid_token")),
         }
     })?;
-    let actor = actor(app, &verified, purpose, context).await?;
-    Ok(SignedIn { actor, verified })
+    let actor = actor(app, &verified, purpose.clone(), context).await?;
+    Ok(SignedIn { actor, verified, purpose })
+}
+
+/// Whether what goes on over an open connection may go on: its token has not ended, the grants are those it was opened with.
+pub async fn still_good(app: &App, signed: &SignedIn, context: &Context) -> Result<(), Refused> {
+    if app.domain.clock.now().timestamp() >= signed.verified.expires {
+        return Err(Refused::unauthenticated(Some("invalid_token")));
+    }
+    match actor(app, &signed.verified, signed.purpose.clone(), context).await {
+        Ok(now) if same_grants(&now, &signed.actor) => Ok(()),
+        Ok(_) => Err(Refused::new(StatusCode::FORBIDDEN, "FORBIDDEN", "您的授权已变更，请重新连接", "your grants have changed: connect again").outcome("denied")),
+        // A database that does not answer for a moment ends no connection.
+        Err(refused) if refused.status.is_server_error() => Ok(()),
+        Err(refused) => Err(refused),
+    }
+}
+
+fn same_grants(a: &Actor, b: &Actor) -> bool {
+    a.grants.len() == b.grants.len() && a.grants.iter().zip(b.grants.iter()).all(|(a, b)| a.id == b.id && a.ranges == b.ranges)
 }
 
 pub async fn actor(app: &App, verified: &Verified, purpose: Option<String>, context: &Context) -> Result<Actor, Refused> {

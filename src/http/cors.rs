@@ -43,7 +43,7 @@ pub fn mark(origins: &[String], origin: Option<&HeaderValue>, headers: &mut Head
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("X-Request-Id, Retry-After, WWW-Authenticate"),
+            HeaderValue::from_static("X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate"),
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Done, Refused, ResultBody, is_request_error, json_answer};
 use super::negotiate::{self, Media};
-use super::{App, Context, Shared, auth, only, params, ws};
+use super::{App, Context, Shared, auth, only, params, rates, sse, ws};
 use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::{Method, StatusCode, header};
@@ -12,6 +12,7 @@ use domain::store::meter::{metered, statements};
 use futures_util::FutureExt;
 use graphql::{OperationKind, Prepared};
 use std::panic::AssertUnwindSafe;
+use tokio::time::Instant;
 
 pub async fn handle(State(app): State<Shared>, Extension(context): Extension<Context>, request: Request) -> Response {
     if request.headers().get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket")) {
@@ -46,20 +47,27 @@ async fn open_socket(app: Shared, context: Context, request: Request) -> Respons
     }
 }
 
-async fn answer(app: &App, context: &Context, request: Request) -> Result<Response, Refused> {
+async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Response, Refused> {
     // Who asks comes before what is asked.
     let signed = auth::sign_in(app, request.headers(), context).await?;
     if let Some(answer) = only("GET, HEAD, POST", request.method(), context) {
         return Ok(answer);
     }
-    let media = negotiate::accept(request.headers()).ok_or_else(|| {
-        Refused::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "NOT_ACCEPTABLE",
-            "答复只有 application/graphql-response+json 或 application/json",
-            "answers are application/graphql-response+json or application/json",
-        )
-    })?;
+    let partner = rates::is_partner(&signed.actor);
+    context.note(app.rates.request(signed.actor.account, partner, Instant::now())?);
+    let (may_stream, streams) = negotiate::events(request.headers());
+    let media = match negotiate::accept(request.headers()) {
+        Some(media) => media,
+        None if may_stream => Media::Json,
+        None => {
+            return Err(Refused::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "NOT_ACCEPTABLE",
+                "答复只有 application/graphql-response+json、application/json 或 text/event-stream",
+                "answers are application/graphql-response+json, application/json or text/event-stream",
+            ));
+        }
+    };
     let (parts, body) = request.into_parts();
     let post = parts.method == Method::POST;
     let asked = if post {
@@ -78,17 +86,26 @@ async fn answer(app: &App, context: &Context, request: Request) -> Result<Respon
         }
         params::from_uri(&parts.uri)?
     };
-    let _permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
+    let permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
     let mut operation = None;
     let response = match app.schema.prepare(asked) {
         Err(response) => *response,
         Ok(prepared) => {
             // A name that the document has, not one that the caller wrote beside it.
             operation = prepared.name().map(str::to_owned);
+            context.note(app.rates.cost(signed.actor.account, partner, prepared.cost(), Instant::now())?);
             match prepared.kind() {
                 OperationKind::Mutation if !post => return Err(Refused::method("POST")),
+                OperationKind::Subscription if may_stream => {
+                    let held = app.rates.stream(signed.actor.account, partner, Instant::now()).ok_or_else(too_many_streams)?;
+                    drop(permit);
+                    return Ok(sse::subscribe(app.clone(), context.clone(), signed, prepared, held));
+                }
                 OperationKind::Subscription => {
-                    return Err(Refused::bad_request("订阅请使用 WebSocket（graphql-transport-ws）", "subscriptions go over WebSocket (graphql-transport-ws)"));
+                    return Err(Refused::bad_request(
+                        "订阅请使用 WebSocket（graphql-transport-ws）或 Accept: text/event-stream",
+                        "subscriptions go over WebSocket (graphql-transport-ws) or with Accept: text/event-stream",
+                    ));
                 }
                 _ => run(app, prepared, signed.actor, context).await?,
             }
@@ -100,12 +117,10 @@ async fn answer(app: &App, context: &Context, request: Request) -> Result<Respon
             "AUDIT_UNAVAILABLE",
             "无法记入审计日志，因此不予答复，请稍后重试",
             "the answer cannot be put on record, and so is not given: try again later",
-        ));
+        )
+        .with(header::RETRY_AFTER, "2"));
     }
     let failed = is_request_error(&response);
-    let status = if failed && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let body = serde_json::to_vec(&ResultBody::new(&response, &context.request_id)).map_err(|_| Refused::internal())?;
-    let mut answer = json_answer(status, media, body);
     let outcome = if failed {
         "request_error"
     } else if response.errors.is_empty() {
@@ -113,8 +128,21 @@ async fn answer(app: &App, context: &Context, request: Request) -> Result<Respon
     } else {
         "field_errors"
     };
+    let mut answer = if streams {
+        sse::once(&response, context)
+    } else {
+        let status = if failed && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        let body = serde_json::to_vec(&ResultBody::new(&response, context)).map_err(|_| Refused::internal())?;
+        json_answer(status, media, body)
+    };
     answer.extensions_mut().insert(Done { outcome, operation, statements: 0 });
     Ok(answer)
+}
+
+fn too_many_streams() -> Refused {
+    Refused::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_STREAMS", "此账号打开的连接过多", "this account has too many open connections")
+        .with(header::RETRY_AFTER, "30")
+        .outcome("limited")
 }
 
 /// Executes within the time allowed; what is late is dropped, and its transaction with it.

@@ -7,12 +7,15 @@ mod graphql;
 mod health;
 pub mod negotiate;
 pub mod params;
+pub mod rates;
+mod sse;
 mod uploads;
 pub mod ws;
 
 use crate::config::Config;
 use crate::explorer::Explorer;
 use crate::keys::LocalKeys;
+use crate::listen::peer::{Client, Peer};
 use crate::telemetry::{self, Gauge};
 use crate::token::Verifier;
 use answer::{Done, Refused};
@@ -23,12 +26,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
+use chrono::{DateTime, Utc};
+use rates::{Figures, Rates};
 use ::domain::Domain;
 use ::domain::access::Language;
 use futures_util::FutureExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
@@ -45,6 +51,7 @@ pub struct App {
     pub explorer: Explorer,
     pub metrics: PrometheusHandle,
     pub in_flight: Semaphore,
+    pub rates: Rates,
     /// Becomes true when the server is to stop.
     pub stop: watch::Receiver<bool>,
     /// Held by each socket, so that the stop can wait for the last.
@@ -58,6 +65,27 @@ pub type Shared = Arc<App>;
 pub struct Context {
     pub request_id: String,
     pub language: Language,
+    pub at: DateTime<Utc>,
+    pub client: Client,
+    /// What the account has left, once it is known.
+    figures: Arc<Mutex<Option<Figures>>>,
+}
+
+impl Context {
+    /// Of another operation over the same connection.
+    pub fn again(&self, request_id: String) -> Context {
+        Context { request_id, figures: Arc::default(), ..self.clone() }
+    }
+    pub fn note(&self, figures: Option<Figures>) {
+        if let Ok(mut noted) = self.figures.lock()
+            && figures.is_some()
+        {
+            *noted = figures;
+        }
+    }
+    pub fn figures(&self) -> Option<Figures> {
+        self.figures.lock().ok().and_then(|noted| *noted)
+    }
 }
 
 pub fn router(app: Shared) -> Router {
@@ -86,16 +114,27 @@ pub fn metrics_router(app: Shared) -> Router {
 async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let _in_flight = Gauge::up(telemetry::IN_FLIGHT);
-    let context = Context { request_id: request_id(&app, request.headers()), language: negotiate::language(request.headers()) };
+    let client = client(&app, &request);
+    let context = Context {
+        request_id: request_id(&app, request.headers()),
+        language: negotiate::language(request.headers()),
+        at: app.domain.clock.now(),
+        client,
+        figures: Arc::default(),
+    };
     let route = route_of(request.uri().path());
+    let media = negotiate::for_errors(request.headers());
     let method = request.method().clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     request.extensions_mut().insert(context.clone());
     let mut answer = match cors::preflight(&app.config.cors_origins, &request) {
         Some(answer) => answer,
-        None => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(_) => Refused::internal().answer(&context, negotiate::Media::Json),
+        None => match admit(&app, &context, route) {
+            Err(refused) => refused.answer(&context, media),
+            Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+                Ok(answer) => answer,
+                Err(_) => Refused::internal().answer(&context, media),
+            },
         },
     };
     let done = answer.extensions_mut().remove::<Done>().unwrap_or_else(|| Done::of(answer.status()));
@@ -107,6 +146,12 @@ async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> R
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if client.secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+    }
+    if let Some(figures) = context.figures() {
+        figures.mark(headers);
+    }
     cors::mark(&app.config.cors_origins, origin.as_ref(), headers);
     let elapsed = started.elapsed();
     metrics::counter!(telemetry::REQUESTS, "route" => route, "outcome" => done.outcome).increment(1);
@@ -118,9 +163,27 @@ async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> R
     if quiet && answer.status().is_success() {
         tracing::debug!(request_id = %context.request_id, %method, route, status, ms, "request");
     } else {
-        tracing::info!(request_id = %context.request_id, %method, route, operation, status, outcome = done.outcome, ms, statements = done.statements, "request");
+        tracing::info!(request_id = %context.request_id, client = %client.address, %method, route, operation, status, outcome = done.outcome, ms, statements = done.statements, "request");
     }
     answer
+}
+
+fn client(app: &App, request: &Request) -> Client {
+    let nobody = Peer { address: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)), secure: false };
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(nobody);
+    Client::of(peer, request.headers(), &app.config.trusted_proxies, app.config.forwarded_by)
+}
+
+/// What comes in the clear over a network, in production, and what comes too often, goes no further. Probes may always ask.
+fn admit(app: &App, context: &Context, route: &str) -> Result<(), Refused> {
+    if route == "health" {
+        return Ok(());
+    }
+    let client = context.client;
+    if app.config.profile.is_production() && !client.secure && !client.local {
+        return Err(Refused::without_tls());
+    }
+    app.rates.address(client.limited(), Instant::now())
 }
 
 /// A caller's id, if it can go into a log and a header as it is; otherwise a new one.

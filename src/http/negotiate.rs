@@ -66,6 +66,15 @@ pub fn accept(headers: &HeaderMap) -> Option<Media> {
     if equals.any(|m| m == Media::Response) { Some(Media::Response) } else { Some(Media::Json) }
 }
 
+/// Whether server-sent events are accepted, and whether nothing else is accepted as gladly.
+pub fn events(headers: &HeaderMap) -> (bool, bool) {
+    let all = weighted(headers, header::ACCEPT);
+    let weight = |named: &dyn Fn(&str) -> bool| all.iter().filter(|(v, _)| named(v)).map(|(_, w)| *w).fold(0.0, f32::max);
+    let events = weight(&|v| v == "text/event-stream");
+    let json = weight(&|v| v.starts_with("application/") || v == "*/*");
+    (events > 0.0, events > json)
+}
+
 /// Errors are always answered in JSON, whatever the caller accepts.
 pub fn for_errors(headers: &HeaderMap) -> Media {
     accept(headers).unwrap_or(Media::Json)
@@ -133,6 +142,20 @@ mod tests {
             assert_eq!(accept(&with(header::ACCEPT, value)), wanted, "{value}");
         }
         assert_eq!(accept(&HeaderMap::new()), Some(Media::Json));
+    }
+
+    #[test]
+    fn events_are_for_those_who_ask_for_them() {
+        for (value, wanted) in [
+            ("text/event-stream", (true, true)),
+            ("text/event-stream, multipart/mixed", (true, true)),
+            ("application/json, text/event-stream", (true, false)),
+            ("application/json;q=0.5, text/event-stream", (true, true)),
+            ("text/event-stream;q=0", (false, false)),
+            ("*/*", (false, false)),
+        ] {
+            assert_eq!(events(&with(header::ACCEPT, value)), wanted, "{value}");
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Verifier {
                 for key in &local.keys {
                     keys.insert(key.kid.clone(), Key { alg: key.alg, decoding: key.verifying()? });
                 }
-                Some(LocalIssuer { issuer: local.issuer.to_owned(), audience: config.audience.clone(), keys })
+                Some(LocalIssuer { issuer: local.issuer.clone(), audience: config.audience.clone(), keys })
             }
         };
         let remote = config.issuers.iter().map(|issuer| RemoteIssuer::new(issuer.clone())).collect();

@@ -45,6 +45,16 @@ async fn websocket_clients() {
     against(&server().await, "ws.mjs", &settings).await;
 }
 
+#[tokio::test]
+async fn event_stream_clients() {
+    let id = format!(r#"{{"id":"{CHILD}"}}"#);
+    let settings = [
+        ("CW_SUBSCRIPTION", "subscription($id: ID!) { childChanged(childId: $id) { id changedAt } }"),
+        ("CW_SUBSCRIPTION_VARIABLES", id.as_str()),
+    ];
+    against(&server().await, "sse.mjs", &settings).await;
+}
+
 const RECORD_VISIT: &str = r#"mutation($id: ID!, $key: String!) {
     recordVisit(input: {childId: $id, kind: ROUTINE, finding: NORMAL, occurredAt: "2026-11-20T01:00:00Z", idempotencyKey: $key}) {
         visit { id } userErrors { code }

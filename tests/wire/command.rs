@@ -70,17 +70,18 @@ async fn production_refuses_what_the_demo_made() {
     let listen = free_address();
     let issuer = r#"[{issuer="https://id.example.org"}]"#;
     let mut production = command(&server.data);
-    production.args(["serve", "--profile", "production", "--listen", &listen]).env("CHILD_WELFARE_ISSUERS", issuer);
+    let apart = tempfile::tempdir().unwrap();
+    let key = apart.path().join("sealing.key");
+    production.args(["serve", "--profile", "production", "--listen", &listen]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key);
     let keys = production.arg("--data").arg(&server.data).output().unwrap();
     assert_eq!(keys.status.code(), Some(1));
     assert!(told(&keys).contains("made by the demo profile"), "{}", told(&keys));
     // The same database from another folder, with the sealing key it was written with.
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("keys")).unwrap();
-    std::fs::copy(server.data.join("keys/sealing.key"), folder.path().join("keys/sealing.key")).unwrap();
+    std::fs::copy(server.data.join("keys/sealing.key"), &key).unwrap();
     let database = format!("sqlite://{}", server.data.join("child-welfare.db").display());
     let mut production = command(folder.path());
-    production.args(["serve", "--profile", "production", "--listen", &listen, "--database", &database]).env("CHILD_WELFARE_ISSUERS", issuer);
+    production.args(["serve", "--profile", "production", "--listen", &listen, "--database", &database]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key);
     let database = production.arg("--data").arg(folder.path()).output().unwrap();
     assert_eq!(database.status.code(), Some(1));
     assert!(told(&database).contains("demo"), "{}", told(&database));

@@ -2,4 +2,8 @@
 
 mod command;
 mod http;
+mod network;
+mod rates;
+mod slow;
 mod socket;
+mod sse;

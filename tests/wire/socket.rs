@@ -51,6 +51,24 @@ async fn acknowledged(server: &Server) -> Socket {
     socket
 }
 
+/// The code that a persona's socket is closed with instead of being acknowledged.
+pub async fn closed_at_init(server: &Server, persona: &str) -> u16 {
+    let mut socket = open(server, None).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", server.token(persona)) } })).await;
+    hear_close(&mut socket).await
+}
+
+/// The error that an operation over a socket is answered with.
+pub async fn one_error(server: &Server, persona: &str, query: &str) -> Value {
+    let mut socket = open(server, None).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", server.token(persona)) } })).await;
+    assert_eq!(hear_json(&mut socket).await["type"], "connection_ack");
+    say(&mut socket, json!({ "type": "subscribe", "id": "1", "payload": { "query": query } })).await;
+    let message = hear_json(&mut socket).await;
+    assert_eq!(message["type"], "error", "{message}");
+    message["payload"][0].clone()
+}
+
 #[tokio::test]
 async fn pages_of_other_origins_open_no_socket() {
     let server = Start::demo(Backend::Sqlite).env("CORS__ORIGINS", r#"["https://front.example.org"]"#).start().await;

@@ -143,6 +143,43 @@ impl Tx {
         Ok(())
     }
 
+    /// Sets bytes in many rows with one statement: the row's key, then a value for each column.
+    pub(crate) async fn set_bytes(&mut self, table: &Table, columns: &[&'static str], rows: &[(uuid::Uuid, Vec<Option<Vec<u8>>>)]) -> Result<()> {
+        let (name, key, postgres) = (table.name, table.columns[0].name, self.is_postgres());
+        let mut list = List::default();
+        let mut failed = Ok(());
+        for (id, values) in rows {
+            list.push(|out| {
+                out.push_str(if postgres { "{\"" } else { "[" });
+                if postgres {
+                    out.push_str(key);
+                    out.push_str("\":");
+                }
+                let _ = write!(out, "\"{}\"", id.simple());
+                for (column, value) in columns.iter().zip(values) {
+                    out.push(',');
+                    if postgres {
+                        let _ = write!(out, "\"{column}\":");
+                    }
+                    failed = std::mem::replace(&mut failed, Ok(())).and(json(out, &value.clone().into(), postgres));
+                }
+                out.push(if postgres { '}' } else { ']' });
+            });
+        }
+        failed?;
+        let set = columns.iter().map(|c| format!("\"{c}\" = v.\"{c}\"")).collect::<Vec<_>>().join(", ");
+        let sql = if postgres {
+            format!("UPDATE \"{name}\" AS t SET {set} FROM json_populate_recordset(NULL::\"{name}\", $1::json) AS v WHERE t.\"{key}\" = v.\"{key}\"")
+        } else {
+            let read = |(at, c): (usize, &&str)| format!("unhex(r.value->>{}) AS \"{c}\"", at + 1);
+            let values = columns.iter().enumerate().map(read).collect::<Vec<_>>().join(", ");
+            format!(
+                "UPDATE \"{name}\" SET {set} FROM (SELECT unhex(r.value->>0) AS k, {values} FROM json_each(?1) AS r) AS v WHERE \"{name}\".\"{key}\" = v.k"
+            )
+        };
+        self.run(&sql, [list.value()]).await
+    }
+
     /// Inserts any number of rows with one statement.
     pub(crate) async fn insert_all<A: ActiveModelTrait>(&mut self, table: &'static Table, models: &[A], otherwise: &str) -> Result<()> {
         let mut bulk = Bulk::new(table, &[], self.is_postgres());

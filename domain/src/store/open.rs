@@ -10,8 +10,6 @@ pub struct OpenOptions {
     /// `sqlite://PATH` or `postgres://…`.
     pub url: String,
     pub max_connections: u32,
-    /// Written into an empty database and expected in any other; tells keys that do not fit.
-    pub key_check: String,
     pub migrate: bool,
     /// `demo` marks the database; a production server refuses one so marked.
     pub profile: &'static str,
@@ -23,8 +21,6 @@ pub enum OpenError {
     Cannot(#[from] DbErr),
     #[error("this database is not one of child-welfare ({0}); name an empty one, or the right one, with --database or --data")]
     NotOurs(String),
-    #[error("this database was written with another sealing key; put back the key file it was made with (keys/sealing.key in the data folder)")]
-    OtherKey,
     #[error("the schema is not up to date: {0} migration(s) are missing; run `child-welfare migrate`")]
     NotMigrated(usize),
     #[error("this database was made by the {0} profile; production never runs on it")]
@@ -35,7 +31,16 @@ const OWNER: &str = "child-welfare";
 /// SQLite's application id of our files, "CWel".
 const APPLICATION_ID: i64 = 0x4357_656c;
 
-async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection, DbErr> {
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Write,
+    Read,
+    /// Nothing is made or changed, not even by mistake.
+    Look,
+}
+
+async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, DbErr> {
+    let write = mode == Mode::Write;
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(max)
@@ -47,6 +52,9 @@ async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection,
         .test_before_acquire(false)
         .sqlx_logging(false);
     options.map_sqlx_sqlite_opts(move |o| {
+        if mode == Mode::Look {
+            return o.read_only(true).pragma("temp_store", "MEMORY").busy_timeout(Duration::from_secs(10));
+        }
         o.create_if_missing(write)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
@@ -57,20 +65,29 @@ async fn connect(url: &str, max: u32, write: bool) -> Result<DatabaseConnection,
             .busy_timeout(Duration::from_secs(10))
             .statement_cache_capacity(256)
     });
-    options.map_sqlx_postgres_opts(|o| o.application_name(OWNER).statement_cache_capacity(256));
+    options.map_sqlx_postgres_opts(move |o| {
+        let o = o.application_name(OWNER).statement_cache_capacity(256);
+        if mode == Mode::Look { o.options([("default_transaction_read_only", "on")]) } else { o }
+    });
     Database::connect(options).await
 }
 
 impl Db {
+    /// A database to look at, such as a restored backup.
+    pub async fn open_to_look(url: &str) -> Result<Db, OpenError> {
+        let pool = connect(url, 2, Mode::Look).await.map_err(not_a_database)?;
+        Ok(Db { read: pool.clone(), write: pool })
+    }
+
     pub async fn open(options: &OpenOptions) -> Result<Db, OpenError> {
         let sqlite = options.url.starts_with("sqlite:");
         let db = if sqlite {
             make_private(&options.url);
-            let write = connect(&options.url, 1, true).await.map_err(not_a_database)?;
-            let read = connect(&options.url, options.max_connections.clamp(2, 16), false).await?;
+            let write = connect(&options.url, 1, Mode::Write).await.map_err(not_a_database)?;
+            let read = connect(&options.url, options.max_connections.clamp(2, 16), Mode::Read).await?;
             Db { read, write }
         } else {
-            let pool = connect(&options.url, options.max_connections, true).await?;
+            let pool = connect(&options.url, options.max_connections, Mode::Write).await?;
             Db { read: pool.clone(), write: pool }
         };
         db.check_owner(sqlite).await?;
@@ -84,7 +101,6 @@ impl Db {
         if sqlite {
             db.write.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
         }
-        db.check_mark("key_check", &options.key_check, |_| OpenError::OtherKey).await?;
         let made_by = db.mark("profile", options.profile).await?;
         if options.profile == "production" && made_by != "production" {
             return Err(OpenError::DemoDatabase(made_by));
@@ -135,11 +151,6 @@ impl Db {
         let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(name)).to_owned();
         let row = self.write.query_one(&select).await?;
         Ok(row.map_or(Ok(value.to_owned()), |r| r.try_get_by_index(0))?)
-    }
-
-    async fn check_mark(&self, name: &str, value: &str, wrong: impl Fn(String) -> OpenError) -> Result<(), OpenError> {
-        let found = self.mark(name, value).await?;
-        if found == value { Ok(()) } else { Err(wrong(found)) }
     }
 }
 

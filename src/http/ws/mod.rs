@@ -4,15 +4,15 @@ mod message;
 mod operation;
 
 use super::answer::Refused;
+use super::auth::SignedIn;
+use super::rates::{self, Stream};
 use super::negotiate;
 use super::{Context, PURPOSE, Shared, auth};
 use crate::telemetry::{self, Gauge};
-use crate::token::Verified;
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use domain::access::Actor;
 use message::{Incoming, Init, Outgoing};
 use operation::Operations;
 use std::time::Duration;
@@ -48,15 +48,8 @@ pub fn upgrade(app: Shared, context: Context, upgrade: WebSocketUpgrade, headers
         .on_upgrade(move |socket| async move {
             let _open = Gauge::up(telemetry::SOCKETS);
             let _alive = app.sockets.clone();
-            Driver { app, context, handshake, socket, session: None, initialised: false }.run().await;
+            Driver { app, context, handshake, socket, session: None, held: None, initialised: false }.run().await;
         })
-}
-
-/// Who speaks over the socket, once known.
-struct Session {
-    verified: Verified,
-    purpose: Option<String>,
-    actor: Actor,
 }
 
 struct Driver {
@@ -64,7 +57,9 @@ struct Driver {
     context: Context,
     handshake: Init,
     socket: WebSocket,
-    session: Option<Session>,
+    session: Option<SignedIn>,
+    /// Its place among the sockets of the account.
+    held: Option<Stream>,
     initialised: bool,
 }
 
@@ -162,12 +157,12 @@ impl Driver {
                     return Err(Close(4409, "Subscriber for this id already exists").into());
                 }
                 let request = super::params::from_map(payload).map_err(|_| Close(BAD, "The payload is not a GraphQL request"))?;
-                let context = Context { request_id: self.app.domain.clock.id().to_string(), language: self.context.language };
+                let context = self.context.again(self.app.domain.clock.id().to_string());
                 // Anew, so that a changed grant holds from the next operation on.
                 let actor = auth::actor(&self.app, &session.verified, session.purpose.clone(), &context).await.map_err(refusal)?;
                 match operations.start(id.clone(), request, actor, context.clone()) {
                     Ok(()) => Ok(()),
-                    Err(refused) => self.send(Outgoing::error(id, vec![refused.error(context.language)])).await,
+                    Err(refused) => self.send(Outgoing::error(id, vec![refused.error(&context)])).await,
                 }
             }
         }
@@ -183,23 +178,18 @@ impl Driver {
         let authorization = init.authorization.or(self.handshake.authorization.take());
         let purpose = init.purpose.or(self.handshake.purpose.take()).filter(|p| !p.is_empty());
         let token = authorization.as_deref().and_then(auth::bearer).ok_or(FORBIDDEN)?;
-        let signed = auth::with_token(&self.app, token, purpose.clone(), &self.context).await.map_err(refusal)?;
-        self.session = Some(Session { verified: signed.verified, purpose, actor: signed.actor });
+        let signed = auth::with_token(&self.app, token, purpose, &self.context).await.map_err(refusal)?;
+        let held = self.app.rates.stream(signed.actor.account, rates::is_partner(&signed.actor), Instant::now());
+        self.held = Some(held.ok_or(Close(1013, "Too many connections of this account"))?);
+        self.session = Some(signed);
         self.send(Outgoing::Ack).await
     }
 
     /// Ends the socket when its token has, or when the grants are no longer those it was opened with.
     async fn check_session(&mut self) -> Result<(), End> {
-        let Some(session) = &self.session else { return Ok(()) };
-        if self.app.domain.clock.now().timestamp() >= session.verified.expires {
-            return Err(FORBIDDEN.into());
-        }
-        match auth::actor(&self.app, &session.verified, session.purpose.clone(), &self.context).await {
-            Ok(actor) if same_grants(&actor, &session.actor) => Ok(()),
-            Ok(_) => Err(FORBIDDEN.into()),
-            // A database that does not answer for a moment ends no socket.
-            Err(refused) if refused.status.is_server_error() => Ok(()),
-            Err(_) => Err(FORBIDDEN.into()),
+        match &self.session {
+            Some(session) => auth::still_good(&self.app, session, &self.context).await.map_err(|_| FORBIDDEN.into()),
+            None => Ok(()),
         }
     }
 
@@ -224,12 +214,8 @@ impl Driver {
     }
 }
 
-fn same_grants(a: &Actor, b: &Actor) -> bool {
-    a.grants.len() == b.grants.len() && a.grants.iter().zip(b.grants.iter()).all(|(a, b)| a.id == b.id && a.ranges == b.ranges)
-}
-
 fn refusal(refused: Refused) -> End {
-    if refused.status.is_server_error() { Close(1013, "Try again later").into() } else { FORBIDDEN.into() }
+    if refused.status.is_server_error() || refused.status == StatusCode::TOO_MANY_REQUESTS { Close(1013, "Try again later").into() } else { FORBIDDEN.into() }
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

@@ -1,6 +1,7 @@
 //! The operations that run over one socket.
 
-use super::super::answer::{Refused, ResultBody, is_request_error};
+use super::super::answer::{Refused, ResultBody, is_request_error, with_id};
+use super::super::rates;
 use super::super::{App, Context, Shared, graphql as over_http};
 use super::message::Outgoing;
 use crate::telemetry::{self, Gauge};
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 const MOST_RUNNING: usize = 50;
 
@@ -91,9 +93,14 @@ impl Operations {
                 format!("at most {MOST_RUNNING} operations run over one socket"),
             ));
         }
+        let partner = rates::is_partner(&actor);
+        context.note(self.app.rates.request(actor.account, partner, Instant::now())?);
         self.runs += 1;
         let run = self.runs;
         let prepared = self.app.schema.prepare(request);
+        if let Ok(prepared) = &prepared {
+            context.note(self.app.rates.cost(actor.account, partner, prepared.cost(), Instant::now())?);
+        }
         let operation = prepared.as_ref().ok().and_then(|p| p.name().map(str::to_owned));
         let subscription = matches!(&prepared, Ok(p) if p.kind() == OperationKind::Subscription);
         let (app, results, of) = (self.app.clone(), self.results.clone(), id.clone());
@@ -173,18 +180,18 @@ impl Say {
     }
 
     async fn next(&self, response: &Response, context: &Context) {
-        let body = serde_json::to_value(ResultBody::new(response, &context.request_id)).unwrap_or_default();
+        let body = serde_json::to_value(ResultBody::new(response, context)).unwrap_or_default();
         self.say(What::Next(body)).await;
     }
 
     async fn refused(&self, refused: &Refused, context: &Context) -> &'static str {
-        self.say(What::Error(vec![refused.error(context.language)])).await;
+        self.say(What::Error(vec![refused.error(context)])).await;
         if refused.code == "TIMEOUT" { "timeout" } else { "failed" }
     }
 
     async fn result(&self, response: &Response, context: &Context) -> &'static str {
         if is_request_error(response) {
-            let errors = response.errors.iter().filter_map(|e| serde_json::to_value(e).ok()).collect();
+            let errors = response.errors.iter().filter_map(|e| serde_json::to_value(with_id(e, context)).ok()).collect();
             self.say(What::Error(errors)).await;
             return "request_error";
         }
