@@ -8,6 +8,8 @@ mod http;
 mod keys;
 mod kms;
 mod listen;
+#[cfg(test)]
+mod mutants;
 mod seams;
 mod serve;
 mod telemetry;

@@ -2,7 +2,7 @@
 
 pub mod answer;
 pub mod auth;
-mod cors;
+pub(crate) mod cors;
 mod graphql;
 mod health;
 pub mod negotiate;

@@ -2,10 +2,10 @@
 
 mod issuer;
 #[cfg(test)]
-mod issuer_tests;
+pub(crate) mod issuer_tests;
 mod strict;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::config::Config;
 use crate::keys::{KeyError, LocalKeys};
