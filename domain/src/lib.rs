@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod administrators;
+pub mod alerts;
 pub mod audit;
 pub mod audit_chain;
 pub mod casework;

@@ -43,6 +43,8 @@ classes! {
     Account = "account",
     /// Who looked at what and who changed what.
     Audit = "audit",
+    /// Alerts: what in the audit trail somebody has to look into, and what came of it.
+    Alert = "alert",
     /// Sealed records: reporters, adoptions, protected witnesses.
     Sealed = "sealed",
 }

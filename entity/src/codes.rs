@@ -240,6 +240,31 @@ crate::coded! {
         Merged = "MERGED", "合并", "merged into another";
         Split = "SPLIT", "拆分", "split into several";
     }
+    /// Why somebody has to look.
+    AlertKind {
+        BreakGlass = "BREAK_GLASS", "紧急访问", "emergency access beyond one's grants";
+        LockedOut = "LOCKED_OUT", "账号被锁定", "account locked after failed sign-ins";
+        RefreshReuse = "REFRESH_REUSE", "刷新令牌被重复使用", "a spent refresh token was used again";
+        BulkLookup = "BULK_LOOKUP", "批量查阅儿童", "many different children looked at within an hour";
+        IdentityLookups = "IDENTITY_LOOKUPS", "大量按身份号码查询", "many look-ups by identity number within an hour";
+        NightAccess = "NIGHT_ACCESS", "夜间访问", "children looked at during the night";
+        OutsideArea = "OUTSIDE_AREA", "非惯常区域访问", "a child of a county not touched for months";
+        ManyDenials = "MANY_DENIALS", "多次越权访问被拒", "many denials within an hour";
+        ChainBroken = "CHAIN_BROKEN", "审计链被破坏", "audit records were changed, removed or reordered";
+        Unchained = "UNCHAINED", "审计记录未入链", "audit records stayed outside the chain for more than 5 seconds";
+    }
+    /// State of an alert.
+    AlertState {
+        Open = "OPEN", "待核查", "nobody has looked into it yet";
+        Settled = "SETTLED", "已核查", "looked into, with an outcome";
+    }
+    /// What the look into an alert found.
+    AlertOutcome {
+        Justified = "JUSTIFIED", "属正当履职", "justified by the task";
+        Mistake = "MISTAKE", "误操作", "a mistake without ill intent";
+        Misuse = "MISUSE", "违规使用", "misuse: to be followed up";
+        Technical = "TECHNICAL", "技术原因", "of technical origin";
+    }
     /// Ethnic groups, GB/T 3304.
     EthnicGroup {
         Han = "HAN", "汉族", "Han", "01"; Mongol = "MONGOL", "蒙古族", "Mongol", "02"; Hui = "HUI", "回族", "Hui", "03";

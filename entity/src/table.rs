@@ -58,6 +58,8 @@ pub enum Family {
     Audit,
     /// Import batches and their rows.
     Import,
+    /// Alerts, reached by the division they are for.
+    Alert,
     /// Never served: indexes, logs, keys.
     Internal,
 }

@@ -1,7 +1,7 @@
 //! Every table, each column with its data class.
 
 use crate::codes::{
-    AccountState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
+    AccountState, AlertKind, AlertOutcome, AlertState, AttachmentState, CareMode, Category, ClosureReason, DivisionChangeKind,
     EnrolmentState, EthnicGroup, FactKind, FileState, GuardianshipEnd, GuardianshipKind, GuardianshipQuality,
     ImportRowState, ImportState, InterventionKind, InterventionState, OrganisationKind, RelationKind, RiskLevel,
     Schooling, Sex, VisitFinding, VisitKind,
@@ -381,6 +381,29 @@ crate::table! {
         request_id: String => Audit,
         classes: String => Audit,
         objects: String => Audit,
+    }
+    /// What somebody has to look into. `detail` holds counts and codes, never personal data.
+    alert "alert" Alert: Alert {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Public,
+        version: i64 => Public,
+        kind: AlertKind => Alert,
+        state: AlertState => Alert,
+        division: i64 => Alert,
+        subject_id: Option<Uuid> => Alert,
+        child_id: Option<Uuid> => Alert,
+        detail: String => Alert,
+        request_id: String => Alert,
+        once: Option<String> => Alert,
+        raised_at: Time => Alert,
+        settled_at: Option<Time> => Alert,
+        settled_by: Option<Uuid> => Alert,
+        outcome: Option<AlertOutcome> => Alert,
+        note: Option<Sealed> => Alert,
+        created_at: Time => Alert,
+        created_by: Uuid => Alert,
+        updated_at: Time => Alert,
+        updated_by: Uuid => Alert,
     }
     /// The children an audit record names.
     audit_child "audit_child" AuditChild: Internal {

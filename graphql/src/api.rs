@@ -2,13 +2,14 @@
 
 use crate::context::{Disclosed, Trail};
 use crate::limits::{Broken, Limits};
+use crate::messages;
 use crate::mutation::Mutation;
 use crate::query::Query;
 use crate::subscription::Subscriptions;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value, Variables};
 use domain::Domain;
-use domain::access::Actor;
+use domain::access::{Actor, Language};
 use domain::audit::Entry;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -20,6 +21,8 @@ pub struct Request {
     pub operation_name: Option<String>,
     pub variables: serde_json::Map<String, serde_json::Value>,
     pub extensions: serde_json::Map<String, serde_json::Value>,
+    /// Of the messages when it is refused.
+    pub language: Language,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +103,8 @@ fn refused(code: &str, message: String, more: &[(&str, u64)]) -> Box<Response> {
     Box::new(Response::from_errors(vec![error]))
 }
 
-fn over(broken: &Broken) -> Box<Response> {
-    let message = format!("the document goes beyond the limit of {}: at most {}", broken.limit, broken.most);
-    let mut response = refused("LIMIT_EXCEEDED", message, &[("most", broken.most)]);
+fn over(broken: &Broken, language: Language) -> Box<Response> {
+    let mut response = refused("LIMIT_EXCEEDED", messages::over(broken, language), &[("most", broken.most)]);
     if let Some(extensions) = response.errors.first_mut().and_then(|e| e.extensions.as_mut()) {
         extensions.set("limit", broken.limit);
     }
@@ -125,23 +127,26 @@ impl Schema {
 
     /// Parses, and checks limits, before anything runs. An error here is a request error: nothing was executed.
     pub fn prepare(&self, request: Request) -> Result<Prepared, Box<Response>> {
-        self.limits.check_text(&request.query).map_err(|broken| over(&broken))?;
+        let language = request.language;
+        self.limits.check_text(&request.query).map_err(|broken| over(&broken, language))?;
         let document = async_graphql::parser::parse_query(&request.query).map_err(|error| {
-            let mut response = Response::from_errors(vec![ServerError::from(error)]);
+            let mut found = ServerError::new(messages::parse_failed(&error, language), None);
+            found.locations = error.positions().collect();
+            let mut response = Response::from_errors(vec![found]);
             polish(&mut response, "GRAPHQL_PARSE_FAILED");
             Box::new(response)
         })?;
-        let operation = chosen(&document, request.operation_name.as_deref())?;
+        let operation = chosen(&document, request.operation_name.as_deref()).map_err(|said| refused("GRAPHQL_VALIDATION_FAILED", messages::translated(said, language), &[]))?;
         let kind = match operation.ty {
             OperationType::Query => OperationKind::Query,
             OperationType::Mutation => OperationKind::Mutation,
             OperationType::Subscription => OperationKind::Subscription,
         };
         let variables = Variables::from_json(serde_json::Value::Object(request.variables));
-        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken))?;
+        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken, language))?;
         if let Some(key) = crate::overlap::conflict(&document, operation) {
             let message = format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice: give each a name of its own");
-            return Err(refused("GRAPHQL_VALIDATION_FAILED", message, &[]));
+            return Err(refused("GRAPHQL_VALIDATION_FAILED", messages::translated(&message, language), &[]));
         }
         let name = request.operation_name.clone().or_else(|| match &document.operations {
             DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
@@ -164,7 +169,7 @@ impl Schema {
         let trail = Trail::default();
         let action = prepared.action;
         let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
-        finish(&mut response);
+        finish(&mut response, actor.language);
         self.recorded(response, &actor, action, trail.take()).await
     }
 
@@ -177,7 +182,7 @@ impl Schema {
         Box::pin(events.then(move |mut response| {
             let (schema, actor, action, trail) = (schema.clone(), actor.clone(), action.clone(), trail.clone());
             async move {
-                finish(&mut response);
+                finish(&mut response, actor.language);
                 schema.recorded(response, &actor, action, trail.take()).await
             }
         }))
@@ -210,13 +215,13 @@ impl Schema {
         };
         match self.domain.audit.write(entry).await {
             Ok(()) => response,
-            Err(_) => *refused("AUDIT_UNAVAILABLE", "the answer cannot be put on record, and so is not given".to_owned(), &[]),
+            Err(_) => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
         }
     }
 }
 
-fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, Box<Response>> {
-    let wrong = |message: &str| Err(refused("GRAPHQL_VALIDATION_FAILED", message.to_owned(), &[]));
+fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, &'static str> {
+    let wrong = Err;
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Ok(&operation.node),
         (DocumentOperations::Single(_), Some(_)) => wrong("operationName names no operation of the document"),
@@ -234,14 +239,21 @@ fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'
 const MOST_REASONS: usize = 20;
 
 /// Every error gets a code; those of the executor never say more than the caller sent.
-fn finish(response: &mut Response) {
+fn finish(response: &mut Response, language: Language) {
     let validation = response.data == Value::Null;
     if validation {
         // A rejection stays small, however many ways the document is wrong in.
         response.errors.sort_by_key(|e| e.locations.first().map(|at| (at.line, at.column)));
         response.errors.truncate(MOST_REASONS);
     }
+    for error in response.errors.iter_mut().filter(|e| !is_coded(e)) {
+        error.message = messages::translated(&error.message, language);
+    }
     polish(response, if validation { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" });
+}
+
+fn is_coded(error: &ServerError) -> bool {
+    error.extensions.as_ref().is_some_and(|e| e.get("code").is_some())
 }
 
 fn polish(response: &mut Response, code: &str) {
@@ -249,8 +261,7 @@ fn polish(response: &mut Response, code: &str) {
         if error.message.chars().count() > 500 {
             error.message = error.message.chars().take(500).chain(['…']).collect();
         }
-        let coded = error.extensions.as_ref().is_some_and(|e| e.get("code").is_some());
-        if !coded {
+        if !is_coded(error) {
             error.extensions.get_or_insert_default().set("code", code);
         }
     }

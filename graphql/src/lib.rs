@@ -1,6 +1,7 @@
 //! The GraphQL schema over the use cases.
 
 mod api;
+pub mod codes;
 mod context;
 mod directives;
 mod errors;
@@ -8,6 +9,7 @@ pub mod fields;
 mod ids;
 pub mod input;
 mod limits;
+mod messages;
 pub mod mutation;
 mod object;
 mod overlap;

@@ -38,6 +38,8 @@ pub struct Broken {
 const BRACKETS: usize = 60;
 /// How deep lists of fields may nest in introspection: types → fields → type → fields explodes.
 const INTROSPECTION_LISTS: usize = 3;
+/// Roads into introspection in one document; below them nothing is given another name, for each name is a copy of much.
+const INTROSPECTION_ROOTS: u64 = 3;
 
 impl Limits {
     /// Before parsing: bytes, tokens, brackets.
@@ -122,7 +124,7 @@ impl Limits {
         if whole.depth > self.depth {
             return broken("depth", self.depth);
         }
-        if whole.introspection > INTROSPECTION_LISTS {
+        if whole.introspection > INTROSPECTION_LISTS || whole.meta > INTROSPECTION_ROOTS {
             return broken("introspection", INTROSPECTION_LISTS);
         }
         if whole.cost > self.cost {
@@ -181,6 +183,10 @@ struct Size {
     /// Fields at the top, through fragments.
     fields: u64,
     introspection: usize,
+    /// `__schema` and `__type`, each time they are asked for.
+    meta: u64,
+    /// Whether anything in it has another name than its own.
+    renamed: bool,
 }
 
 struct Measure<'d> {
@@ -205,6 +211,8 @@ impl<'d> Measure<'d> {
             all.fields = all.fields.saturating_add(one.fields);
             all.depth = all.depth.max(one.depth);
             all.introspection = all.introspection.max(one.introspection);
+            all.meta = all.meta.saturating_add(one.meta);
+            all.renamed |= one.renamed;
         }
         all
     }
@@ -228,12 +236,15 @@ impl<'d> Measure<'d> {
     fn field(&mut self, field: &'d Field) -> Size {
         let below = self.set(&field.selection_set.node);
         let name = field.name.node.as_str();
-        let lists = matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes" | "enumValues" | "args" | "types" | "directives");
+        let meta = matches!(name, "__schema" | "__type");
+        let listed = below.introspection.saturating_add(usize::from(matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes")));
         Size {
             cost: 1_u64.saturating_add(below.cost.saturating_mul(self.rows(field))),
             depth: below.depth + 1,
             fields: 1,
-            introspection: below.introspection + usize::from(lists && matches!(name, "fields" | "inputFields" | "interfaces" | "possibleTypes")),
+            introspection: if meta && below.renamed { usize::MAX } else { listed },
+            meta: below.meta.saturating_add(u64::from(meta)),
+            renamed: below.renamed || field.alias.is_some(),
         }
     }
 
@@ -317,6 +328,9 @@ mod tests {
         assert_eq!(limit(&format!("{{ a }} {}", (0..61).map(|n| format!("fragment f{n} on Q {{ a }} ")).collect::<String>())), "fragments");
         assert_eq!(limit(&(0..11).map(|n| format!("query q{n} {{ a }} ")).collect::<String>()), "operations");
         assert_eq!(limit("{ a(first: 100) { nodes { b(first: 100) { nodes { c d e f g } } } } }"), "cost");
+        assert_eq!(limit("{ __schema { types { a: name } } }"), "introspection");
+        assert_eq!(limit("{ a: __typename ...F b: __type(name: \"A\") { name } c: __type(name: \"A\") { name } d: __type(name: \"A\") { name } } fragment F on Query { __schema { queryType { name } } }"), "introspection");
+        assert!(check("{ __schema { types { name fields { name args { name } } } } a: viewer { id } }").is_ok());
         assert_eq!(limit("{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }"), "introspection");
     }
 

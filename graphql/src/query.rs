@@ -9,17 +9,18 @@ use crate::selection::{MOST, Walk};
 use crate::types::codes::{CodeList, CodeValue};
 use crate::types::viewer::{AccessDecision, FieldAccess, GrantSummary, PurposeOption, Viewer};
 use crate::types::{
-    AccountConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
+    AccountConnection, AlertConnection, AuditRecordConnection, Child, ChildConnection, Division, ImportBatchConnection, InterventionConnection, Node,
     OrganisationConnection, ProgrammeConnection, VisitConnection,
 };
 use async_graphql::{Context, Enum, ID, InputObject, SimpleObject};
 use domain::access::{Decision, Decisions};
+use domain::alerts::AlertFilter;
 use domain::lists::{AuditFilter, InterventionFilter, VisitFilter};
 use domain::read::{Page, PageArgs, Want};
 use domain::registry::{ChildFilter, ChildOrder};
 use domain::store::Cell;
 use domain::{Error, Result};
-use entity::codes::{Category, FileState, InterventionKind, InterventionState, OrganisationKind, RiskLevel, Schooling, Sex, VisitFinding};
+use entity::codes::{AlertKind, AlertState, Category, FileState, InterventionKind, InterventionState, OrganisationKind, RiskLevel, Schooling, Sex, VisitFinding};
 use entity::{DivisionCode, Family};
 use std::sync::Arc;
 
@@ -120,6 +121,21 @@ pub struct AuditFilterInput {
     /// At this time or later.
     pub since: Option<DateTime>,
     /// Before this time.
+    pub until: Option<DateTime>,
+}
+
+/// Which alerts to list.
+#[derive(InputObject, Default)]
+pub struct AlertFilterInput {
+    /// One of these kinds.
+    pub kinds: Option<Vec<Code<AlertKind>>>,
+    /// One of these states.
+    pub states: Option<Vec<Code<AlertState>>>,
+    /// About this account.
+    pub subject_id: Option<ID>,
+    /// Raised at this time or later.
+    pub since: Option<DateTime>,
+    /// Raised before this time.
     pub until: Option<DateTime>,
 }
 
@@ -445,6 +461,33 @@ impl Query {
             Ok(noted(ctx, &want, page))
         };
         soft(ctx, run.await).map(AuditRecordConnection)
+    }
+
+    /// Alerts in your reach, newest first; never one about yourself.
+    #[allow(clippy::too_many_arguments)]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts.")] filter: Option<AlertFilterInput>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 when neither first nor last is given.")] first: Option<i32>,
+        #[graphql(desc = "Go on after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Go back before this cursor.")] before: Option<String>,
+    ) -> Option<AlertConnection> {
+        let run = async {
+            let (want, page) = paging::<crate::types::Alert>(ctx, first, after, last, before)?;
+            let filter = filter.unwrap_or_default();
+            let filter = AlertFilter {
+                kinds: codes(filter.kinds),
+                states: codes(filter.states),
+                subject: filter.subject_id.map(|id| ids::expect(&id, "Account", "filter.subjectId")).transpose()?,
+                since: filter.since.map(|d| d.0),
+                until: filter.until.map(|d| d.0),
+            };
+            let page = domain(ctx).alerts(actor(ctx), &want, &filter, page).await?;
+            Ok(noted(ctx, &want, page))
+        };
+        soft(ctx, run.await).map(AlertConnection)
     }
 
     /// Open files whose household lies in a division, counted by category and risk.

@@ -39,6 +39,7 @@ const NOT_WRITTEN: &[(&str, &str)] = &[
     ("child_id", "names the object"),
     ("guardianship_id", "names the object"),
     ("fact_id", "names the object"),
+    ("alert_id", "names the object"),
     ("intervention_id", "names the object"),
     ("benefit_id", "names the object"),
     ("upload_id", "names the object"),

@@ -2,6 +2,8 @@
 
 mod access;
 mod attacks;
+mod codes;
+mod hostile;
 mod killers;
 mod leaks;
 mod matrix;

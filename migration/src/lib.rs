@@ -11,6 +11,7 @@ mod m20261124_000005_imports;
 mod m20261124_000006_indexes_of_sealed;
 mod m20261124_000007_records;
 mod m20261124_000008_sign_in;
+mod m20261124_000009_audit;
 mod m20261124_000012_data_keys;
 mod columns;
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_indexes_of_sealed::Migration),
             Box::new(m20261124_000007_records::Migration),
             Box::new(m20261124_000008_sign_in::Migration),
+            Box::new(m20261124_000009_audit::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
         ]
     }

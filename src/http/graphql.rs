@@ -70,7 +70,7 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
     };
     let (parts, body) = request.into_parts();
     let post = parts.method == Method::POST;
-    let asked = if post {
+    let mut asked = if post {
         if !negotiate::is_json(&parts.headers) {
             return Err(Refused::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -86,6 +86,7 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
         }
         params::from_uri(&parts.uri)?
     };
+    asked.language = context.language;
     let permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
     let mut operation = None;
     let response = match app.schema.prepare(asked) {

@@ -81,5 +81,5 @@ pub fn from_map(mut map: Map<String, Value>) -> Result<Request, Refused> {
         Some(Value::Object(inner)) => Ok(inner),
         Some(_) => Err(wrong(key, "对象", "an object")),
     };
-    Ok(Request { variables: object("variables")?, extensions: object("extensions")?, query, operation_name })
+    Ok(Request { variables: object("variables")?, extensions: object("extensions")?, query, operation_name, ..Request::default() })
 }

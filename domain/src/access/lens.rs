@@ -71,6 +71,12 @@ impl View {
         self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&code))
     }
 
+    pub fn reaches_alert(&self, division: Option<i64>, subject: Option<Uuid>) -> bool {
+        let below = check!("row.alerts", division.is_some_and(|code| self.in_ranges(code)));
+        let road = self.rows.contains(&Basis::Audit) || (self.rows.contains(&Basis::Alerts) && below);
+        road && check!("row.alerts-other", subject != Some(self.account))
+    }
+
     pub fn reaches(&self, child: &ChildKeys) -> bool {
         if !check!("reach.category", self.category.is_none() || self.category == child.category) {
             return false;
@@ -84,7 +90,7 @@ impl View {
                 self.organisation.is_some() && (child.school == self.organisation || child.institution == self.organisation)
             ),
             Basis::Caseload => check!("reach.caseload", child.director == Some(self.account)),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => false,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => false,
         })
     }
 }

@@ -47,6 +47,7 @@ pub enum Basis {
     Imports,
     OwnImports,
     Audit,
+    Alerts,
 }
 
 #[derive(Debug)]
@@ -85,7 +86,7 @@ pub struct Policy {
 pub const ACTIONS: &[&str] = &[
     "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
-    "reopenFile", "importSurvey", "readStatistics",
+    "reopenFile", "importSurvey", "readStatistics", "settleAlert",
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -55,7 +55,7 @@ fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
                 None => continue,
             },
             Basis::Caseload => named("scope.caseload", Cond::all().add(column(alias, "director_id").eq(view.account))),
-            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit => continue,
+            Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => continue,
         };
         roads = roads.add(road);
         some = true;
@@ -106,6 +106,24 @@ impl Lens {
 
     pub fn audit(&self, needs: &[DataClass]) -> Scope {
         if self.views.iter().any(|v| check!("scope.audit", v.rows.contains(&Basis::Audit)) && shows(v, needs)) { Scope(Cond::all()) } else { Scope::nothing() }
+    }
+
+    /// Alerts in reach; never one about the viewer.
+    pub fn alerts(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
+        self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
+            let mut roads = Cond::any();
+            if check!("scope.alerts-audit", view.rows.contains(&Basis::Audit)) {
+                roads = roads.add(Expr::val(1).eq(1));
+            }
+            if view.rows.contains(&Basis::Alerts) {
+                roads = roads.add(named("scope.alerts", within(&|| column(alias, "division"), view)));
+            }
+            let other = Cond::any().add(column(alias, "subject_id").is_null()).add(column(alias, "subject_id").ne(view.account));
+            (!roads.is_empty()).then(|| Cond::all().add(roads).add(named("scope.alerts-other", other)))
+        })
     }
 
     fn any_view(&self, condition: impl Fn(&View) -> Option<Condition>) -> Scope {

@@ -21,6 +21,7 @@ pub(super) enum Anchor {
     Account { alias: &'static str, column: Option<&'static str> },
     Import { alias: &'static str, column: Option<&'static str> },
     Audit,
+    Alert,
     /// Persons have no anchor of their own: they are seen through children.
     Person,
 }
@@ -35,6 +36,7 @@ pub(super) fn anchor(table: &Table) -> Anchor {
         Family::Account => Anchor::Account { alias: "c", column: Some("account_id") },
         Family::Import if table.name == "import_batch" => Anchor::Import { alias: "t", column: None },
         Family::Import => Anchor::Import { alias: "c", column: Some("batch_id") },
+        Family::Alert => Anchor::Alert,
         Family::Audit | Family::Internal => Anchor::Audit,
     }
 }
@@ -63,6 +65,7 @@ impl Anchor {
             Anchor::Child { alias, .. } => (alias, &CHILD),
             Anchor::Account { alias, .. } => (alias, &[("division", Kind::I64), ("id", Kind::Uuid)]),
             Anchor::Import { alias, .. } => (alias, &[("division", Kind::I64), ("account_id", Kind::Uuid)]),
+            Anchor::Alert => ("t", &[("division", Kind::I64), ("subject_id", Kind::Uuid)]),
             Anchor::Nothing | Anchor::Audit | Anchor::Person => ("t", &[]),
         }
     }
@@ -91,6 +94,7 @@ impl Anchor {
             Anchor::Account { alias, .. } => lens.accounts(alias, needs),
             Anchor::Import { alias, .. } => lens.imports(alias, needs),
             Anchor::Audit => lens.audit(needs),
+            Anchor::Alert => lens.alerts("t", needs),
             Anchor::Person => Scope::nothing(),
         }
     }
@@ -143,6 +147,7 @@ impl Reader<'_> {
                     || (v.rows.contains(&Basis::OwnImports) && check!("row.own-imports", cells[1].uuid() == Some(v.account)))
             }),
             Anchor::Audit => by_view(&|v| check!("row.audit", v.rows.contains(&Basis::Audit))),
+            Anchor::Alert => by_view(&|v| v.reaches_alert(cells[0].int(), cells[1].uuid())),
             Anchor::Person => None,
         }
     }

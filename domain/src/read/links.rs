@@ -1,7 +1,7 @@
 //! The links between tables that a selection may follow.
 
 use entity::tables::{
-    access_grant, account, attachment, audit_record, benefit, child, classification, division, division_change, fact, guardianship,
+    access_grant, account, alert, attachment, audit_record, benefit, child, classification, division, division_change, fact, guardianship,
     import_batch, import_row, intervention, organisation, person, programme, programme_rate, relation, visit,
 };
 use entity::{DataClass, Family, Table};
@@ -115,6 +115,10 @@ links! {
     access_grant.division -> division by one division: Account;
     access_grant.organisation -> organisation by one organisation_id: Account;
     audit_record.account -> account by one account_id: Audit;
+    alert.subject -> account by one subject_id: Alert;
+    alert.child -> child by one child_id: Alert;
+    alert.division -> division by one division: Alert;
+    alert.settled_by -> account by one settled_by: Alert;
     import_batch.account -> account by one account_id: Registry;
     import_batch.division -> division by one division: Registry;
     import_batch.rows_to_mend -> import_row by many batch_id asc row_number: Registry;

@@ -1,5 +1,6 @@
 //! The roots of writing: one mutation for each action.
 
+mod alerts;
 mod casework;
 mod files;
 mod imports;
@@ -12,6 +13,7 @@ use crate::context::{actor, domain};
 use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
+use alerts::*;
 use casework::*;
 use files::*;
 use imports::*;
@@ -81,4 +83,6 @@ mutations! {
     end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
     /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
     import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
+    /// Settles an alert: says what was found.
+    settle_alert(SettleAlertInput) -> SettleAlertPayload by settle_alert;
 }

@@ -1,6 +1,7 @@
 //! The object types.
 
 pub mod accounts;
+pub mod alerts;
 pub mod around;
 pub mod casework;
 pub mod child;
@@ -9,6 +10,7 @@ pub mod reference;
 pub mod viewer;
 
 pub use accounts::{Account, AccountConnection, AuditRecord, AuditRecordConnection, Grant, ImportBatch, ImportBatchConnection, ImportRow};
+pub use alerts::{Alert, AlertConnection};
 pub use around::{Benefit, Classification, Fact, Guardianship, Person, Relation};
 pub use casework::{Attachment, Intervention, InterventionConnection, Visit, VisitConnection};
 pub use child::{Child, ChildConnection};
@@ -57,5 +59,5 @@ macro_rules! nodes {
 
 nodes!(
     Child, Classification, Person, Relation, Guardianship, Fact, Benefit, Intervention, Visit, Attachment, Division, DivisionChange,
-    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow,
+    Organisation, Programme, ProgrammeRate, Account, Grant, AuditRecord, ImportBatch, ImportRow, Alert,
 );

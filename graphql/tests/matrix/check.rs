@@ -241,6 +241,7 @@ pub fn list_needs(table: &entity::Table) -> Vec<DataClass> {
     match table.family {
         Family::Child | Family::Account | Family::Import => vec![DataClass::Registry],
         Family::Audit => vec![DataClass::Audit],
+        Family::Alert => vec![DataClass::Alert],
         _ => row_needs(table),
     }
 }

@@ -5,7 +5,7 @@ use super::check::{Answer, Report, Walker};
 use super::document::{SDL, base, is_list};
 use super::oracle::Rules;
 use super::world::{Stage, Viewer};
-use entity::DataClass;
+use entity::{DataClass, Family};
 use graphql::input::InputSpec;
 use serde_json::{Map, Value, json};
 
@@ -17,16 +17,25 @@ pub struct Mutation {
     pub name: String,
     input: String,
     spec: &'static InputSpec,
+    target: &'static graphql::fields::ObjectType,
 }
 
-/// Every mutation of the schema that works on children's files, with what its input says of columns.
+/// `benefit_id` names a Benefit.
+fn target_type(field: &str) -> Option<&'static graphql::fields::ObjectType> {
+    let stem = graphql::fields::camel(field.strip_suffix("_id")?);
+    let name = format!("{}{}", stem[..1].to_uppercase(), &stem[1..]);
+    graphql::fields::OBJECTS.get(name.as_str()).copied()
+}
+
+/// Every mutation of the schema that works on a stored row, with what its input says of columns.
 pub fn mutations() -> Vec<Mutation> {
     let mut all = Vec::new();
     for field in &SDL.objects["Mutation"] {
         let Some((_, ty, _)) = field.arguments.first() else { continue };
         let Some(spec) = graphql::mutation::INPUTS.iter().find(|s| s.name == base(ty)) else { continue };
-        if spec.fields.iter().any(|(_, column)| column.is_some()) {
-            all.push(Mutation { name: field.name.clone(), input: base(ty).to_owned(), spec });
+        let target = spec.fields.iter().filter(|(_, column)| column.is_none()).filter_map(|(name, _)| target_type(name)).next();
+        if let Some(target) = target {
+            all.push(Mutation { name: field.name.clone(), input: base(ty).to_owned(), spec, target });
         }
     }
     all
@@ -43,7 +52,7 @@ fn value(stage: &Stage, child: &str, field: &str, ty: &str, many: bool) -> Value
         stage.ids[table].iter().find(of_child).cloned().unwrap_or_else(|| format!("{table}:01930000-0000-7000-8000-00000000ffff"))
     };
     match (field, ty) {
-        ("childId", _) => json!(child),
+        (name, "ID") if name == format!("{}Id", child.split(':').next().unwrap_or_default().to_lowercase()) => json!(child),
         ("guardianshipId", _) => json!(row("Guardianship")),
         ("factId", _) => json!(row("Fact")),
         ("interventionId", _) => json!(row("Intervention")),
@@ -95,7 +104,7 @@ enum Expected {
 
 pub async fn check(stage: &Stage, role: &str, viewer: &Viewer, rules: &Rules, children: &[String], report: &mut Report) {
     let account = viewer.account();
-    for mutation in mutations().iter().filter(|m| m.name != "registerChild") {
+    for mutation in &mutations() {
         let columns: Vec<(String, DataClass)> = mutation
             .spec
             .fields
@@ -106,9 +115,12 @@ pub async fn check(stage: &Stage, role: &str, viewer: &Viewer, rules: &Rules, ch
             })
             .collect();
         let must: Vec<&str> = SDL.inputs[&mutation.input].iter().filter(|(_, _, must)| *must).map(|(name, _, _)| name.as_str()).collect();
-        for (at, child) in children.iter().enumerate() {
+        let of_child = matches!(mutation.target.table.family, Family::Child | Family::OfChild);
+        let targets = if of_child { children } else { &stage.ids[mutation.target.name] };
+        for (at, child) in targets.iter().enumerate() {
             let judge = viewer.judge(rules, &account);
-            let may = judge.row(&entity::tables::child::TABLE, &stage.keys[child], &[]);
+            let table = if of_child { &entity::tables::child::TABLE } else { mutation.target.table };
+            let may = judge.row(table, &stage.keys[child], &[]);
             // Field by field for the first child; for the others, and for those who may not use it, once.
             let usable = judge.actions().contains(&mutation.name);
             if at > 0 && !usable {

@@ -16,9 +16,7 @@ use oracle::{May, Rules, Told};
 use questions::{Known, Question};
 use serde_json::json;
 use std::sync::Arc;
-use world::{Stage, Viewer, Void};
-
-const ELSEWHERE: i64 = 110_101_000_000;
+use world::{ELSEWHERE, Stage, Viewer, Void};
 
 /// Each role as it is meant, and each way in which a grant can miss.
 async fn viewers(stage: &Stage) -> Vec<(String, Viewer)> {
@@ -100,6 +98,8 @@ impl Matrix {
         let policy = Arc::new(Policy::parse(&text).expect("sound"));
         let made = viewers_under(&stage, &policy, &roles);
         stage.learn().await;
+        // What is put on record from here on stands at the new end of the trail.
+        stage.world.clock.advance(chrono::TimeDelta::hours(1));
         let questions = questions::questions(&stage);
         let mut known = questions::known(&mut stage, &questions).await;
         let (query, lists) = document::lists();

@@ -69,7 +69,7 @@ pub struct Granted {
 pub struct Keys {
     /// Of the children it is reached through.
     pub children: Vec<ChildFacts>,
-    /// Of the account or import it is or hangs on.
+    /// Of the account or import it is or hangs on; of an alert the account it is about.
     pub division: String,
     pub account: String,
 }
@@ -172,6 +172,8 @@ impl<'r> Judge<'r> {
             Family::Account => (has("accounts") && below) || (has("own-account") && keys.account == self.account),
             Family::Import => (has("imports") && below) || (has("own-imports") && keys.account == self.account),
             Family::Audit => has("audit"),
+            // Never one about oneself.
+            Family::Alert => (has("audit") || (has("alerts") && below)) && keys.account != self.account,
             Family::Reference => true,
             Family::Internal => false,
         }

@@ -4,7 +4,7 @@ use entity::DataClass;
 use std::fmt::Write;
 
 const CHILDREN: &str = r#""household", "residence", "accepting", "organisation", "caseload""#;
-const OTHERS: &str = r#""accounts", "own-account", "imports", "own-imports", "audit""#;
+const OTHERS: &str = r#""accounts", "own-account", "imports", "own-imports", "audit", "alerts""#;
 
 fn list<'a>(classes: impl Iterator<Item = &'a DataClass>) -> String {
     classes.map(|c| format!("{:?}", c.name())).collect::<Vec<_>>().join(", ")
@@ -49,10 +49,11 @@ pub fn made() -> (String, Vec<String>) {
             road("\"own-account\"", "\"account\""),
             road("\"imports\"", "\"registry\""),
             road("\"own-imports\"", "\"identity\""),
-            road("\"audit\"", "\"audit\""),
+            road("\"audit\"", "\"audit\", \"alert\""),
+            road("\"alerts\"", "\"alert\""),
         ],
     );
-    for rows in ["household", "residence", "accepting", "organisation", "caseload", "accounts", "own-account", "imports", "own-imports"] {
+    for rows in ["household", "residence", "accepting", "organisation", "caseload", "accounts", "own-account", "imports", "own-imports", "audit", "alerts"] {
         let show = list(DataClass::ALL.iter());
         let quoted: &'static str = Box::leak(format!("{rows:?}").into_boxed_str());
         role(format!("road-{rows}"), "", &[(quoted, show, String::new(), String::new())]);

@@ -82,7 +82,7 @@ fn values(stage: &Stage, list: &str, name: &str, ty: &str, many: bool) -> Vec<St
         "bornFrom" | "bornTo" => vec![quoted("2014-01-01".into())],
         "changedSince" | "since" | "until" => vec![quoted("2026-06-01T00:00:00Z".into())],
         "directorId" => vec![quoted(format!("Account:{}", domain::demo::VILLAGE_DIRECTOR))],
-        "accountId" => vec![quoted(format!("Account:{}", domain::demo::VILLAGE_DIRECTOR))],
+        "accountId" | "subjectId" => vec![quoted(format!("Account:{}", domain::demo::VILLAGE_DIRECTOR))],
         "childId" => vec![quoted(child.clone())],
         "fileNumber" => vec![quoted(of("Child_fileNumber"))],
         "name" => vec![quoted(of("Child_name")), quoted(of("Child_name").chars().take(1).collect())],

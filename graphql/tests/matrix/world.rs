@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Where nobody of the demonstration works.
+pub const ELSEWHERE: i64 = 110_101_000_000;
+
 /// Shows everything to one who reads the truth for the oracle.
 const ALL: &str = r#"
 [purposes]
@@ -29,7 +32,7 @@ en = ""
 actions = []
 [[role.see]]
 purposes = ["truth"]
-rows = ["household", "residence", "accepting", "accounts", "imports", "audit"]
+rows = ["household", "residence", "accepting", "accounts", "imports", "audit", "alerts"]
 show = [CLASSES]
 "#;
 
@@ -129,9 +132,13 @@ impl Stage {
             survey_date: None,
         };
         self.world.domain.import_survey(&officer, options, &|_| {}).await.expect("imported");
+        for (division, subject) in [(domain::demo::TOWNSHIP, Some(domain::demo::VILLAGE_DIRECTOR)), (domain::demo::VILLAGE, None), (ELSEWHERE, None)] {
+            let alert = domain::alerts::NewAlert { subject, division: Some(division), detail: "n=1".into(), ..domain::alerts::NewAlert::of(entity::codes::AlertKind::VALUES[0].0) };
+            self.world.domain.raise_alert(alert).await.expect("raised");
+        }
         let found = rows(&self.db, "child", &["id", "accepting_division"]).await;
         let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0).expect("id")).collect();
-        let away = 110_101_001_000_i64;
+        let away = ELSEWHERE + 1_000;
         let set = |id: Uuid, values: Vec<(&'static str, sea_orm::Value)>| {
             let mut update = Query::update();
             update.table("child").and_where(Expr::col("id").eq(id));
@@ -242,6 +249,16 @@ impl Stage {
                 Family::Audit => {
                     for row in rows(&self.db, table.name, &[key]).await {
                         note(self, id_of(table.type_name, row.try_get_by_index(0).expect("id")), Keys::default(), 6);
+                    }
+                }
+                Family::Alert => {
+                    for row in rows(&self.db, table.name, &[key, "division", "subject_id"]).await {
+                        let keys = Keys {
+                            division: code(row.try_get_by_index(1).expect("a code")).unwrap_or_default(),
+                            account: row.try_get_by_index::<Option<Uuid>>(2).expect("an id").map(|id| id_of("Account", id)).unwrap_or_default(),
+                            ..Keys::default()
+                        };
+                        note(self, id_of(table.type_name, row.try_get_by_index(0).expect("id")), keys, 20);
                     }
                 }
                 Family::Reference if key == "code" => {

@@ -156,7 +156,8 @@ impl Driver {
                 if operations.is_running(&id) {
                     return Err(Close(4409, "Subscriber for this id already exists").into());
                 }
-                let request = super::params::from_map(payload).map_err(|_| Close(BAD, "The payload is not a GraphQL request"))?;
+                let mut request = super::params::from_map(payload).map_err(|_| Close(BAD, "The payload is not a GraphQL request"))?;
+                request.language = self.context.language;
                 let context = self.context.again(self.app.domain.clock.id().to_string());
                 // Anew, so that a changed grant holds from the next operation on.
                 let actor = auth::actor(&self.app, &session.verified, session.purpose.clone(), &context).await.map_err(refusal)?;
