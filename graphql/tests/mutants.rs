@@ -52,39 +52,64 @@ async fn one(matrix: &Matrix, role: &str, viewer: &Viewer, rules: &Rules, report
     inputs::check(&matrix.stage, role, viewer, rules, &matrix.written(), report).await;
 }
 
-/// Whether any of what is here notices that a check is off; which.
-async fn killer_of(name: &str, matrix: &Matrix, template: &Template, asked: &BTreeMap<String, BTreeSet<String>>, order: &mut Vec<usize>) -> Option<String> {
-    let reaches = |who: &str| asked.get(who).is_none_or(|all| all.contains(name));
-    for (killer, run) in KILLERS {
-        if !reaches(killer) {
-            continue;
+/// What may notice that a check is off.
+struct Court<'c> {
+    matrix: &'c Matrix,
+    template: &'c Template,
+    /// The checks that each killer and each viewer walks past.
+    asked: BTreeMap<String, BTreeSet<String>>,
+    /// Viewers of the matrix; whoever noticed last is tried first.
+    order: Vec<usize>,
+}
+
+impl Court<'_> {
+    fn reaches(&self, who: &str, name: &str) -> bool {
+        self.asked.get(who).is_none_or(|all| all.contains(name))
+    }
+
+    async fn killers(&self, name: &str) -> Option<String> {
+        for (killer, run) in KILLERS.iter().filter(|(killer, _)| self.reaches(killer, name)) {
+            let world = self.template.copy().await;
+            mutant::switch_off(Some(name));
+            let outcome = AssertUnwindSafe(run(&world)).catch_unwind().await;
+            mutant::switch_off(None);
+            world.end().await;
+            if !matches!(outcome, Ok(Ok(()))) {
+                return Some((*killer).to_owned());
+            }
         }
-        let world = template.copy().await;
-        mutant::switch_off(Some(name));
-        let outcome = AssertUnwindSafe(run(&world)).catch_unwind().await;
-        mutant::switch_off(None);
-        world.end().await;
-        if !matches!(outcome, Ok(Ok(()))) {
-            return Some((*killer).to_owned());
+        None
+    }
+
+    async fn viewers(&mut self, name: &str, places: std::ops::Range<usize>) -> Option<String> {
+        for place in places {
+            let at = self.order[place];
+            if !self.reaches(&format!("matrix {at}"), name) {
+                continue;
+            }
+            mutant::switch_off(Some(name));
+            let outcome = AssertUnwindSafe(matrix_fails(self.matrix, at)).catch_unwind().await;
+            mutant::switch_off(None);
+            if outcome.unwrap_or(true) {
+                self.order.remove(place);
+                self.order.insert(0, at);
+                return Some(format!("the matrix, as {}", self.matrix.every(at).1.label));
+            }
+        }
+        None
+    }
+
+    async fn killer_of(&mut self, name: &str) -> Option<String> {
+        const FIRST: usize = 4;
+        let all = self.order.len();
+        if let Some(found) = self.viewers(name, 0..FIRST.min(all)).await {
+            return Some(found);
+        }
+        match self.killers(name).await {
+            Some(found) => Some(found),
+            None => self.viewers(name, FIRST.min(all)..all).await,
         }
     }
-    for place in 0..order.len() {
-        let at = order[place];
-        let who = format!("matrix {at}");
-        if !reaches(&who) {
-            continue;
-        }
-        mutant::switch_off(Some(name));
-        let outcome = AssertUnwindSafe(matrix_fails(matrix, at)).catch_unwind().await;
-        mutant::switch_off(None);
-        if outcome.unwrap_or(true) {
-            // What found one is tried first for the next.
-            order.remove(place);
-            order.insert(0, at);
-            return Some(format!("the matrix, as {}", matrix.every(at).1.label));
-        }
-    }
-    None
 }
 
 #[tokio::test]
@@ -109,7 +134,8 @@ async fn no_check_can_go_without_a_test_that_fails() {
         asked.insert((*killer).to_owned(), mutant::asked());
         world.end().await;
     }
-    for at in 0..matrix.count() {
+    let telling = matrix.telling();
+    for at in telling.iter().copied() {
         mutant::asked();
         assert!(!matrix_fails(&matrix, at).await, "the matrix fails with every check in place, as {}", matrix.every(at).1.label);
         asked.insert(format!("matrix {at}"), mutant::asked());
@@ -117,17 +143,34 @@ async fn no_check_can_go_without_a_test_that_fails() {
     // The cases of checks that have several.
     names.extend(asked.values().flatten().filter(|name| name.contains(':')).cloned());
     println!("{} checks, {} killers and viewers, {:.1} s", names.len(), asked.len(), started.elapsed().as_secs_f64());
-    let mut order: Vec<usize> = (0..matrix.count()).rev().collect();
+    let mut court = Court { matrix: &matrix, template: &template, asked, order: telling };
     let mut survivors = Vec::new();
     let only = std::env::var("MUTANT").ok();
     for name in names.iter().filter(|name| only.as_ref().is_none_or(|only| name.starts_with(only.as_str()))) {
-        match killer_of(name, &matrix, &template, &asked, &mut order).await {
+        match court.killer_of(name).await {
             Some(killer) => println!("{name}: killed by {killer} ({:.1} s)", started.elapsed().as_secs_f64()),
             None => survivors.push(name),
         }
     }
     println!("{} mutants, {} survivors in {:.1} s", names.len(), survivors.len(), started.elapsed().as_secs_f64());
-    let asked_by_nobody: Vec<_> = survivors.iter().filter(|name| !asked.values().any(|all| all.contains(**name))).collect();
+    let asked_by_nobody: Vec<_> = survivors.iter().filter(|name| !court.asked.values().any(|all| all.contains(**name))).collect();
     assert!(survivors.is_empty(), "checks that can go unnoticed: {survivors:?}\nof them never asked here: {asked_by_nobody:?}");
     matrix.stage.end().await;
+}
+
+/// What is built for use asks for no switch: neither the schema nor the program, however they are put together.
+#[test]
+fn the_product_has_no_switch() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let features = |edges: &str| {
+        let tree = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "-p", "child-welfare", "-e", edges, "-i", "child-welfare-domain", "-f", "{p} [{f}]"])
+            .current_dir(&root)
+            .output()
+            .expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        String::from_utf8_lossy(&tree.stdout).into_owned()
+    };
+    assert!(!features("normal,build").contains("mutants"), "{}", features("normal,build"));
+    assert!(features("normal,build,dev").contains("mutants"), "the tests have lost their switch");
 }

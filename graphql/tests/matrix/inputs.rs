@@ -15,9 +15,13 @@ const NOT_V7: &str = "c0ffee00-0000-4000-8000-000000000001";
 
 pub struct Mutation {
     pub name: String,
-    input: String,
+    pub input: String,
     spec: &'static InputSpec,
-    target: &'static graphql::fields::ObjectType,
+    pub target: &'static graphql::fields::ObjectType,
+}
+
+pub fn of_child(mutation: &Mutation) -> bool {
+    matches!(mutation.target.table.family, Family::Child | Family::OfChild)
 }
 
 /// `benefit_id` names a Benefit.
@@ -115,7 +119,7 @@ pub async fn check(stage: &Stage, role: &str, viewer: &Viewer, rules: &Rules, ch
             })
             .collect();
         let must: Vec<&str> = SDL.inputs[&mutation.input].iter().filter(|(_, _, must)| *must).map(|(name, _, _)| name.as_str()).collect();
-        let of_child = matches!(mutation.target.table.family, Family::Child | Family::OfChild);
+        let of_child = of_child(mutation);
         let targets = if of_child { children } else { &stage.ids[mutation.target.name] };
         for (at, child) in targets.iter().enumerate() {
             let judge = viewer.judge(rules, &account);

@@ -4,6 +4,7 @@ pub mod check;
 pub mod document;
 pub mod inputs;
 pub mod oracle;
+pub mod payloads;
 pub mod policies;
 pub mod questions;
 pub mod world;
@@ -124,6 +125,16 @@ impl Matrix {
         (role, viewer, if at < self.made.len() { &self.made_rules } else { &self.stage.rules })
     }
 
+    /// The viewers that tell checks apart: those made for it, and grants that miss.
+    pub fn telling(&self) -> Vec<usize> {
+        let misses = |label: &str| {
+            let miss = ["ended", "not begun", "another purpose", "supervision", "one category"].iter().any(|what| label.ends_with(what));
+            label.contains(" and ") || (miss && label.starts_with("county-officer"))
+        };
+        let shipped = self.viewers.iter().enumerate().filter(|(_, (_, viewer))| misses(&viewer.label)).map(|(at, _)| self.made.len() + at);
+        (0..self.made.len()).rev().chain(shipped).collect()
+    }
+
     pub fn count(&self) -> usize {
         self.made.len() + self.viewers.len()
     }
@@ -231,7 +242,7 @@ impl Matrix {
 
 async fn run(backend: &str) {
     let started = std::time::Instant::now();
-    let matrix = Matrix::new(backend).await;
+    let mut matrix = Matrix::new(backend).await;
     println!("{backend}: stage after {:.1} s, {} viewers", started.elapsed().as_secs_f64(), matrix.count());
     let mut report = Report::default();
     let written = matrix.written();
@@ -240,7 +251,9 @@ async fn run(backend: &str) {
         matrix.reads(role, viewer, rules, &mut report).await;
         questions::statistics(&matrix.stage, viewer, role, rules, &mut report).await;
         inputs::check(&matrix.stage, role, viewer, rules, &written, &mut report).await;
+        payloads::first_event(&matrix, at, &mut report).await;
     }
+    let done = payloads::check(&mut matrix, &mut report).await;
     println!(
         "{backend}: {} cells (role, channel, field), {} decisions, {:?}, {} mismatches in {:.1} s",
         report.cells.len(),
@@ -250,6 +263,8 @@ async fn run(backend: &str) {
         started.elapsed().as_secs_f64()
     );
     assert!(report.wrong.is_empty(), "{} mismatches:\n{}", report.wrong.len(), report.wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+    println!("{backend}: carried out for their payloads: {done:?}");
+    assert!(done.len() >= 8, "too few mutations were really carried out");
     assert!([Told::Shown, Told::Masked, Told::Denied].iter().all(|told| report.told.get(told).is_some_and(|n| *n > 1000)), "{:?}", report.told);
     matrix.stage.end().await;
 }

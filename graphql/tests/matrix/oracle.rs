@@ -226,13 +226,6 @@ impl<'r> Judge<'r> {
             .map(|(_, r)| r.suppress_below)
             .min()
     }
-
-    /// The best decision anywhere, for drawing forms.
-    pub fn best(&self, class: DataClass) -> Told {
-        let mut all = May::default();
-        self.entries().for_each(|(_, role, see)| all.add(role, see));
-        all.of(class)
-    }
 }
 
 /// A text with its middle, its end or all of it covered.
