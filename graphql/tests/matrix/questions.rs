@@ -1,7 +1,7 @@
 //! Filters, searches, orders and statistics: a question may tell no more than the fields it looks at.
 
 use super::check::{Answer, Report, Walker};
-use super::document::{SDL, base, is_list, node_type};
+use super::document::{OLD, SDL, base, is_list, node_type};
 use super::oracle::Rules;
 use super::world::{Stage, Viewer};
 use entity::DataClass;
@@ -54,15 +54,13 @@ pub struct Question {
     pub needs: Vec<DataClass>,
     /// The arguments beside the page.
     pub argument: String,
-    pub backwards: bool,
 }
 
 impl Question {
     fn text(&self, after: Option<&str>) -> String {
-        let (page, from) = if self.backwards { ("last", "before") } else { ("first", "after") };
-        let from = after.map(|cursor| format!(", {from}: {cursor:?}")).unwrap_or_default();
+        let from = after.map(|cursor| format!(", after: {cursor:?}")).unwrap_or_default();
         let argument = if self.argument.is_empty() { String::new() } else { format!(", {}", self.argument) };
-        format!("{}: {}({page}: 100{from}{argument}) {{ totalCount nodes {{ id }} pageInfo {{ hasNextPage hasPreviousPage endCursor }} }} ", self.key, self.list)
+        format!("{}: {}(first: 100{from}{argument}) {{ totalCount nodes {{ id }} pageInfo {{ hasNextPage hasPreviousPage endCursor }} }} ", self.key, self.list)
     }
 }
 
@@ -107,8 +105,7 @@ pub fn questions(stage: &Stage) -> Vec<Question> {
             needs.extend(super::check::row_needs(object.table));
             needs.sort_unstable();
             needs.dedup();
-            let backwards = object.table.family == entity::Family::Audit;
-            all.push(Question { key: format!("q{}", all.len()), channel, field: format!("{}.{name}", object.name), list, needs, argument, backwards });
+            all.push(Question { key: format!("q{}", all.len()), channel, field: format!("{}.{name}", object.name), list, needs, argument });
         };
         for (argument, ty, _) in &root.arguments {
             let Some(fields) = SDL.inputs.get(base(ty)) else { continue };
@@ -127,7 +124,8 @@ pub fn questions(stage: &Stage) -> Vec<Question> {
                 }
                 let channel = if matches!(name.as_str(), "name" | "identityNumber") { "search" } else { "filter" };
                 for value in values(stage, list, name, base(ty), is_list(ty)) {
-                    ask(channel, name, format!("{argument}: {{ {name}: {value} }}"), needs.clone(), false);
+                    let old = if object.table.family == entity::Family::Audit && name != "until" { OLD } else { "" };
+                    ask(channel, name, format!("{argument}: {{ {name}: {value} {old} }}"), needs.clone(), false);
                 }
                 if object.table.family == entity::Family::Child {
                     // Ordered by another class than its own, so that each need stands for itself.
@@ -146,7 +144,7 @@ pub fn document(questions: &[Question]) -> String {
     format!("{{ {} }}", questions.iter().map(|q| q.text(None)).collect::<String>())
 }
 
-/// The answers of one who sees all, by key, to the last page; of the audit trail the oldest page, which stays.
+/// The answers of one who sees all, by key, to the last page.
 pub type Known = BTreeMap<String, Vec<String>>;
 
 pub async fn known(stage: &mut Stage, questions: &[Question]) -> Known {
@@ -160,7 +158,7 @@ pub async fn known(stage: &mut Stage, questions: &[Question]) -> Known {
             let page = &answer["data"][&question.key];
             assert!(page["nodes"].is_array(), "{answer:.500}");
             ids.extend(page["nodes"].as_array().into_iter().flatten().filter_map(|n| n["id"].as_str().map(str::to_owned)));
-            if question.backwards || page["pageInfo"]["hasNextPage"] != true {
+            if page["pageInfo"]["hasNextPage"] != true {
                 break;
             }
             after = page["pageInfo"]["endCursor"].as_str().map(str::to_owned);
@@ -177,8 +175,7 @@ pub fn plain(lists: &[(String, &'static graphql::fields::ObjectType)]) -> Vec<Qu
         field: format!("{}.id", object.name),
         list: Box::leak(name.clone().into_boxed_str()),
         needs: super::check::list_needs(object.table),
-        argument: String::new(),
-        backwards: object.table.family == entity::Family::Audit,
+        argument: if object.table.family == entity::Family::Audit { format!("filter: {{ {OLD} }}") } else { String::new() },
     });
     plain.collect()
 }
@@ -200,10 +197,10 @@ pub fn check(walker: &mut Walker<'_>, questions: &[Question], known: &Known) {
         walker.rows(&found["nodes"], &expected[..expected.len().min(100)], &format!("{key} {}", question.text(None)));
         walker.channel = "count";
         walker.cell(&question.field);
-        if !question.list.starts_with("audit") && found["totalCount"] != expected.len() {
+        if found["totalCount"] != expected.len() {
             walker.wrong(key, format!("{} should count {}, counts {}", question.text(None), expected.len(), found["totalCount"]));
         }
-        if found["pageInfo"]["hasNextPage"] != (expected.len() > 100) && !question.backwards {
+        if found["pageInfo"]["hasNextPage"] != (expected.len() > 100) {
             walker.wrong(key, "tells of more, or of no more");
         }
     }
