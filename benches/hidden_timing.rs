@@ -103,6 +103,7 @@ async fn measure(url: &str, data: &std::path::Path, tries: usize) -> Result<bool
         clock: Arc::new(SystemClock),
         sealing: Default::default(),
         rules: Default::default(),
+        sign_in: Default::default(),
     };
     let domain = Domain::open(options).await?;
     demo::prepare(&domain).await?;

@@ -12,6 +12,7 @@ mod listen;
 mod mutants;
 mod seams;
 mod serve;
+mod signin;
 mod telemetry;
 mod token;
 

@@ -26,7 +26,8 @@ impl Backend {
 
 /// A PostgreSQL database that is dropped with this.
 pub struct PostgresDatabase {
-    name: String,
+    /// None: it belongs to the test, with its server.
+    name: Option<String>,
     pub url: String,
 }
 
@@ -47,13 +48,22 @@ impl PostgresDatabase {
         on_postgres(format!("CREATE DATABASE {name}")).await;
         let admin = postgres();
         let (server, _) = admin.rsplit_once('/').unwrap();
-        PostgresDatabase { url: format!("{server}/{name}"), name }
+        PostgresDatabase { url: format!("{server}/{name}"), name: Some(name) }
+    }
+
+    /// A copy of a database that nobody uses at the moment.
+    pub async fn copy_of(url: &str) -> PostgresDatabase {
+        let (server, from) = url.rsplit_once('/').unwrap();
+        let name = format!("{from}_copy");
+        on_postgres(format!("CREATE DATABASE {name} TEMPLATE {from}")).await;
+        PostgresDatabase { url: format!("{server}/{name}"), name: Some(name) }
     }
 }
 
 impl Drop for PostgresDatabase {
     fn drop(&mut self) {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let Some(name) = &self.name else { return };
+        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         // A runtime of its own: this may run inside one.
         let dropped = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(on_postgres(sql));
@@ -71,6 +81,8 @@ pub struct Server {
     pub client: reqwest::Client,
     /// What it has printed on standard output so far.
     printed: Arc<Mutex<String>>,
+    /// And on standard error.
+    logged: Arc<Mutex<String>>,
     database: Option<PostgresDatabase>,
     _folder: tempfile::TempDir,
 }
@@ -78,17 +90,30 @@ pub struct Server {
 /// How to start a server.
 pub struct Start {
     backend: Backend,
+    url: Option<String>,
     env: Vec<(String, String)>,
 }
 
 impl Start {
     pub fn demo(backend: Backend) -> Start {
-        let start = Start { backend, env: Vec::new() };
+        let start = Start { backend, url: None, env: Vec::new() };
         start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
+        self
+    }
+
+    /// A variable of the environment that is no setting.
+    pub fn variable(mut self, name: &str, value: &str) -> Start {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// On a PostgreSQL database of the test's own.
+    pub fn at(mut self, url: &str) -> Start {
+        self.url = Some(url.into());
         self
     }
 
@@ -116,11 +141,14 @@ impl Start {
     async fn start_as(self, folder: tempfile::TempDir, data: PathBuf, client: reqwest::Client, url: impl Fn(&str) -> String) -> Server {
         let database = match self.backend {
             Backend::Sqlite => None,
-            Backend::Postgres => Some(PostgresDatabase::create().await),
+            Backend::Postgres => Some(match self.url {
+                Some(url) => PostgresDatabase { name: None, url },
+                None => PostgresDatabase::create().await,
+            }),
         };
         let address = free_address();
         let child = spawn(&data, &address, database.as_ref(), &self.env);
-        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), database, _folder: folder };
+        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), logged: Arc::default(), database, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
@@ -159,15 +187,23 @@ pub fn free_address() -> String {
 impl Server {
     /// Reads what the server prints, so that no pipe fills up; its log becomes the test's.
     fn drain(&mut self) {
-        let (out, log, printed) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone());
+        let (out, log, printed, logged) = (self.child.stdout.take(), self.child.stderr.take(), self.printed.clone(), self.logged.clone());
         std::thread::spawn(move || {
             for line in out.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
                 printed.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
         std::thread::spawn(move || {
-            log.into_iter().for_each(|pipe| BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+            for line in log.into_iter().flat_map(|pipe| BufReader::new(pipe).lines().map_while(Result::ok)) {
+                eprintln!("{line}");
+                logged.lock().unwrap().push_str(&format!("{line}\n"));
+            }
         });
+    }
+
+    /// What it has logged so far.
+    pub fn logged(&self) -> String {
+        self.logged.lock().unwrap().clone()
     }
 
     /// The first line on standard output that begins so, once it is there.
@@ -205,14 +241,29 @@ impl Server {
         self.database.as_ref().map(|d| d.url.as_str())
     }
 
-    /// A command on the same data folder and database.
-    pub fn beside(&self, args: &[&str]) -> Output {
+    /// A command with the same settings, data folder and database, to be run.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command(&self.data);
-        command.args(args).arg("--data").arg(&self.data);
+        command.args(args).arg("--data").arg(&self.data).envs(self.env.iter().cloned());
         if let Some(url) = self.database_url() {
             command.args(["--database", url]);
         }
-        command.output().unwrap()
+        command
+    }
+
+    /// A command on the same data folder and database.
+    pub fn beside(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// A setting for the next start and for commands beside it.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
+    }
+
+    /// All that it has printed and logged so far.
+    pub fn told(&self) -> String {
+        format!("{}\n{}", self.printed.lock().unwrap(), self.logged.lock().unwrap())
     }
 
     pub fn token(&self, persona: &str) -> String {

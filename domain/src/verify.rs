@@ -2,8 +2,7 @@
 
 use crate::app::Domain;
 use crate::error::Result;
-use crate::sealing::Place;
-use entity::{Family, Kind};
+use crate::sealing::{Place, SealedTable, sealed_tables};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -163,14 +162,9 @@ async fn children_without(domain: &Domain, table: &'static str, column: &'static
 /// Opens every sealed column of the newest rows of each table.
 async fn sealed_columns(domain: &Domain) -> Result<Finding> {
     let mut finding = Finding::new("sealed columns open");
-    let tables = entity::tables::TABLES.iter().filter(|t| t.family != Family::Internal && t.columns[0].kind == Kind::Uuid);
-    for table in tables {
-        let sealed: Vec<&'static str> = table.columns.iter().filter(|c| matches!(c.kind, Kind::Sealed | Kind::SealedCode)).map(|c| c.name).collect();
-        if sealed.is_empty() {
-            continue;
-        }
+    for SealedTable { table, key, columns: sealed } in sealed_tables() {
         let mut select = Query::select();
-        select.column("id").columns(sealed.iter().copied()).from(table.name).order_by("id", sea_orm::Order::Desc).limit(SAMPLE);
+        select.column(key).columns(sealed.iter().copied()).from(table.name).order_by(key, sea_orm::Order::Desc).limit(SAMPLE);
         for row in domain.db.all(&select).await? {
             let id: Uuid = row.try_get_by_index(0)?;
             for (at, column) in (1..).zip(&sealed) {

@@ -60,7 +60,7 @@ impl World {
 
     async fn open(url: String, data: TempDir, drop: Option<(String, String)>, now: &str) -> World {
         let clock = Arc::new(TestClock::at(now.parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default(), sealing: Default::default() };
+        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() }, true);
         World { domain, schema, url, clock, data, drop }
@@ -87,7 +87,7 @@ impl World {
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
-        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None }).await.expect("signs in")
+        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None, session: None }).await.expect("signs in")
     }
 
     /// A viewer with grants of its own.
@@ -110,6 +110,7 @@ impl World {
             legal_basis: String::new(),
             grants: Arc::new(grants),
             lens: Arc::new(lens),
+            session: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Failure, open, say};
 use crate::cli::Settings;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, WrappingKey};
 use crate::keys;
 use domain::clock::Clock;
 use std::sync::Arc;
@@ -29,8 +29,10 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
         let keys = keys::open_existing(keys::Home::of(&config), clock.as_ref()).map_err(|e| e.to_string());
         check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
         let shown = crate::config::without_secret(&config.database_url);
+        check("sealing key", private(&config.sealing.wrapping))?;
         match open(&config, false, clock).await {
             Ok(domain) => {
+                check("data keys", Ok(format!("key {} seals", domain.keys.current())))?;
                 check("database", domain.db.ping().await.map(|()| format!("{shown}, schema up to date")).map_err(|e| e.to_string()))?;
                 domain.db.clone().close().await;
             }
@@ -40,4 +42,18 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
     let port = tokio::net::TcpListener::bind(config.listen).await;
     check("address", port.map(|_| format!("{} is free", config.listen)).map_err(|e| format!("{}: {e} (a running server?)", config.listen)))?;
     if bad > 0 { Err(Failure::Other(format!("{bad} thing(s) to mend"))) } else { Ok(()) }
+}
+
+/// A key file that others can read is no secret.
+fn private(key: &WrappingKey) -> Result<String, String> {
+    #[cfg(unix)]
+    if let WrappingKey::File(path) = key
+        && let Ok(found) = std::fs::metadata(path)
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(format!("{} may be read by others (mode {mode:o}): chmod 600", path.display()));
+        }
+    }
+    Ok(key.shown())
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 const LONGEST_NAME: usize = 255;
 /// Senders slower than this, after the first moments, are cut off.
@@ -45,7 +46,7 @@ async fn receive(app: &App, context: &Context, request: Request) -> Result<Respo
     let id = app.domain.clock.id();
     let folder = app.domain.data.join("uploads");
     let (draft, path) = (folder.join(format!(".{id}.part")), folder.join(id.to_string()));
-    let received = match store(app, body, &draft).await {
+    let received = match store(app, body, &draft, id).await {
         Ok(received) => received,
         Err(refused) => {
             let _ = tokio::fs::remove_file(&draft).await;
@@ -82,14 +83,15 @@ fn file_name(headers: &HeaderMap) -> Result<String, Refused> {
     Ok(name.to_owned())
 }
 
-/// Writes the body and returns its length and SHA-256.
-async fn store(app: &App, body: Body, draft: &Path) -> Result<(u64, [u8; 32]), Refused> {
+/// Writes the body, sealed, and returns its length and SHA-256.
+async fn store(app: &App, body: Body, draft: &Path, id: Uuid) -> Result<(u64, [u8; 32]), Refused> {
     let limits = &app.config.limits;
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     options.mode(0o600);
     let mut file = options.open(draft).await.map_err(|e| disk(&e))?;
+    let (mut sealer, mut sealed) = app.domain.keys.seal_stream(id, app.domain.clock.as_ref()).map_err(|e| disk(&e))?;
     let mut digest = Digest::new(&SHA256);
     let mut bytes = 0u64;
     let mut body = body.into_data_stream();
@@ -110,11 +112,15 @@ async fn store(app: &App, body: Body, draft: &Path) -> Result<(u64, [u8; 32]), R
             return Err(Refused::slow_body());
         }
         digest.update(&chunk);
-        file.write_all(&chunk).await.map_err(|e| disk(&e))?;
+        sealer.update(&chunk, &mut sealed).map_err(|e| disk(&e))?;
+        file.write_all(&sealed).await.map_err(|e| disk(&e))?;
+        sealed.clear();
     }
     if bytes == 0 {
         return Err(Refused::bad_request("文件为空", "the file is empty"));
     }
+    sealer.finish(&mut sealed).map_err(|e| disk(&e))?;
+    file.write_all(&sealed).await.map_err(|e| disk(&e))?;
     file.flush().await.map_err(|e| disk(&e))?;
     file.sync_all().await.map_err(|e| disk(&e))?;
     let mut sha256 = [0; 32];

@@ -19,6 +19,8 @@ mod explorer;
 mod kill;
 mod mutations;
 mod personas;
+mod plaintext;
+mod sealing;
 mod sheets;
 mod support;
 mod third_party;

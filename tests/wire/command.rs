@@ -61,6 +61,8 @@ async fn a_port_in_use_and_an_unknown_persona_are_told_plainly() {
     let persona = server.beside(&["token", "--persona", "nobody"]);
     assert_eq!(persona.status.code(), Some(2));
     assert!(told(&persona).contains("county-officer"), "{}", told(&persona));
+    let null = server.beside(&["sealing", "rotate", "--algorithm", "null"]);
+    assert!(null.status.code() == Some(2) && told(&null).contains("aes-256-gcm, sm4-gcm"), "{}", told(&null));
     assert_eq!(server.beside(&["token", "--persona", "auditor", "--hours", "13"]).status.code(), Some(2));
 }
 
@@ -107,6 +109,11 @@ async fn the_doctor_finds_a_sound_server_sound_and_an_empty_folder_wanting() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let sound = server.beside(&["doctor", "--listen", &free_address()]);
     assert!(sound.status.success(), "{}{}", String::from_utf8_lossy(&sound.stdout), told(&sound));
+    assert!(String::from_utf8_lossy(&sound.stdout).contains("ok   data keys: key 1 seals"), "{}", String::from_utf8_lossy(&sound.stdout));
+    let key = server.data.join("keys/sealing.key");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let open = server.beside(&["doctor", "--listen", &free_address()]);
+    assert!(open.status.code() == Some(1) && String::from_utf8_lossy(&open.stdout).contains("chmod 600"), "{}", String::from_utf8_lossy(&open.stdout));
     let wanting = run(&["doctor", "--demo", "--listen", &free_address()]);
     assert_eq!(wanting.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&wanting.stdout).contains("FAIL data folder"));

@@ -4,6 +4,7 @@ mod command;
 mod http;
 mod network;
 mod rates;
+mod signin;
 mod slow;
 mod socket;
 mod sse;

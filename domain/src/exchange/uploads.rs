@@ -1,12 +1,13 @@
 //! Files that were sent to be imported.
 
-use super::import::{Job, Opened, Source, batch_row, may_import, open_file};
+use super::import::{Job, Opened, Place, Source, batch_row, may_import, open_file};
 use crate::access::{Actor, Language, mutant};
 use crate::app::Domain;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::{Error, Result};
 use crate::exchange::survey::{Mapping, OpenError};
 use crate::problems::{UserError, UserErrorCode};
+use crate::sealing::SealedReader;
 use crate::store::Change;
 use chrono::NaiveDate;
 use entity::DivisionCode;
@@ -14,6 +15,7 @@ use entity::tables::{import_batch, upload};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -30,11 +32,36 @@ pub struct ImportSurvey {
 
 /// How long an answer waits for the import to end; it goes on behind a longer one.
 const WAIT: Duration = Duration::from_secs(3);
+/// For a dry run, mending and the import itself.
+const UPLOADS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
 impl Domain {
-    /// Where the bytes of an upload lie.
+    /// Where the bytes of an upload lie, sealed ([`crate::sealing::Keyring::seal_stream`]).
     pub fn upload_path(&self, id: Uuid) -> PathBuf {
         self.data.join("uploads").join(id.to_string())
+    }
+
+    pub(super) fn open_upload(&self, id: Uuid) -> std::io::Result<SealedReader> {
+        SealedReader::new(Arc::new(self.clone()), std::fs::File::open(self.upload_path(id))?, id)
+    }
+
+    /// Removes uploads, whole or broken off, that are older than a day; gives how many.
+    pub async fn forget_old_uploads(&self) -> Result<u64> {
+        let failed = |e: std::io::Error| Error::internal(format!("the folder of uploads: {e}"));
+        let oldest = (self.clock.now() - UPLOADS_KEPT).timestamp().unsigned_abs();
+        let mut files = tokio::fs::read_dir(self.data.join("uploads")).await.map_err(failed)?;
+        let mut forgotten = 0;
+        while let Some(file) = files.next_entry().await.map_err(failed)? {
+            let name = file.file_name();
+            let id = name.to_str().map(|name| name.trim_start_matches('.').trim_end_matches(".part")).and_then(|id| Uuid::try_parse(id).ok());
+            // Ids tell when they were made; what has none is not ours.
+            let Some((made, _)) = id.and_then(|id| id.get_timestamp()).map(|t| t.to_unix()) else { continue };
+            if made < oldest {
+                tokio::fs::remove_file(file.path()).await.map_err(failed)?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Notes a file that has arrived whole at [`Domain::upload_path`].
@@ -87,7 +114,7 @@ impl Domain {
         actor: &Actor,
         input: &ImportSurvey,
     ) -> Result<(std::result::Result<(String, Option<DivisionCode>, Opened), UserError>, Source)> {
-        let mut source = Source { path: self.upload_path(input.upload), mapping: None, survey_date: input.survey_date };
+        let mut source = Source { place: Place::Upload(self.clone(), input.upload), mapping: None, survey_date: input.survey_date };
         let refused = |code: UserErrorCode, field: &str, detail: Option<String>| UserError { detail, ..UserError::new(code, field) };
         let select = Query::select()
             .column("file_name")
@@ -111,7 +138,12 @@ impl Domain {
         Ok(match opened {
             Ok(opened) => (Ok((file_name, division, opened)), source),
             // The row is there and the file is not: as if it had never been sent.
-            Err(OpenError::Io(_)) => (Err(refused(UserErrorCode::UploadNotFound, "uploadId", None)), source),
+            Err(OpenError::Io(error)) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::error!(%error, upload = %input.upload, "an upload cannot be read");
+                }
+                (Err(refused(UserErrorCode::UploadNotFound, "uploadId", None)), source)
+            }
             Err(error) => {
                 let detail = match actor.language {
                     Language::Chinese => error.zh(),

@@ -151,7 +151,7 @@ impl Domain {
     pub async fn reseal(&self, settle: Duration, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> std::result::Result<RotationReport, KeysError> {
         let started = Instant::now();
         self.keys.refresh(&self.db).await?;
-        let header = self.keys.current_header()?;
+        let mut header = self.keys.current_header()?;
         let mut total = 0;
         for table in sealed_tables() {
             total += count(&self.db, &table, stale(&self.db, &table, &header)).await?;
@@ -160,6 +160,8 @@ impl Domain {
         loop {
             // A pass that began after everybody seals with the new key, and found nothing, is the last.
             let settled = started.elapsed() >= settle;
+            // A newer key may have been made meanwhile.
+            header = self.keys.current_header()?;
             report.broken.clear();
             let before = report.resealed_rows;
             for table in sealed_tables() {

@@ -21,7 +21,7 @@ use crate::access::Actor;
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
-use crate::exchange::survey::{Item, Mapping, OpenError, ProblemFile, Proposal, Settings, Summary};
+use crate::exchange::survey::{Input, Item, Mapping, OpenError, ProblemFile, Proposal, Settings, Summary};
 use crate::store::is_double;
 use chrono::NaiveDate;
 use batch::finding_rows;
@@ -74,11 +74,28 @@ pub struct ImportReport {
     pub seconds: f64,
 }
 
+pub(super) enum Place {
+    /// A file of the caller's own.
+    File(PathBuf),
+    /// Sealed, in the data folder.
+    Upload(Domain, Uuid),
+}
+
 /// What is read, and how.
 pub(super) struct Source {
-    pub path: PathBuf,
+    pub place: Place,
     pub mapping: Option<Mapping>,
     pub survey_date: Option<NaiveDate>,
+}
+
+impl Source {
+    /// The bytes, and the name of a sheet that has none.
+    fn input(&self) -> std::io::Result<(Input, String)> {
+        Ok(match &self.place {
+            Place::File(path) => (Box::new(std::fs::File::open(path)?), path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()),
+            Place::Upload(domain, id) => (Box::new(domain.open_upload(*id)?), id.to_string()),
+        })
+    }
 }
 
 /// An import whose batch is written.
@@ -122,7 +139,7 @@ impl Domain {
         if problems == options.path {
             return Err(Error::bad("PROBLEM_FILE", "problems", "the file of problems would overwrite the survey sheet: name another"));
         }
-        let source = Source { path: options.path, mapping: options.mapping, survey_date: options.survey_date };
+        let source = Source { place: Place::File(options.path), mapping: options.mapping, survey_date: options.survey_date };
         let (opened, source) = tokio::task::spawn_blocking(move || (open_file(&source), source)).await.map_err(Error::internal)?;
         let opened = opened.map_err(|error| unreadable(actor, &error))?;
         let batch = self.clock.id();

@@ -1,7 +1,7 @@
 //! The reading half: a thread of its own, a chunk ahead of the writer.
 
 use super::Source;
-use crate::exchange::survey::{Item, OpenError, Settings, SheetSource, Summary, open, propose, read};
+use crate::exchange::survey::{Item, OpenError, Settings, SheetSource, Summary, open_input, propose, read};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ pub(in crate::exchange) struct Opened {
 
 pub(in crate::exchange) fn open_file(from: &Source) -> Result<Opened, OpenError> {
     let mut digest = Context::new(&SHA256);
-    let mut file = std::fs::File::open(&from.path)?;
+    let (mut file, name) = from.input()?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
@@ -29,7 +29,7 @@ pub(in crate::exchange) fn open_file(from: &Source) -> Result<Opened, OpenError>
             n => digest.update(&buffer[..n]),
         }
     }
-    let mut source = open(&from.path, &Default::default())?;
+    let mut source = open_input(file, name, &Default::default())?;
     let columns = propose(&mut *source, from.mapping.as_ref())?.columns;
     Ok(Opened { source, columns, sha256: digest.finish().as_ref().to_vec() })
 }

@@ -339,6 +339,31 @@ async fn a_full_database_stops_the_import_and_what_landed_is_told() {
     assert_eq!(sound, "ok");
 }
 
+fn keep(domain: &Domain, id: Uuid, bytes: &[u8]) {
+    let (mut sealer, mut sealed) = domain.keys.seal_stream(id, domain.clock.as_ref()).expect("a sealer");
+    sealer.update(bytes, &mut sealed).expect("sealed");
+    sealer.finish(&mut sealed).expect("sealed");
+    std::fs::write(domain.upload_path(id), sealed).expect("written");
+}
+
+#[tokio::test]
+async fn uploads_are_kept_for_a_day() {
+    let domain = sqlite().await;
+    let (old, broken) = (domain.clock.id(), domain.clock.id());
+    keep(&domain, old, b"1");
+    std::fs::write(domain.data.join(format!("uploads/.{broken}.part")), b"2").expect("written");
+    std::fs::write(domain.data.join("uploads/notes.txt"), b"3").expect("written");
+    domain.clock.advance(chrono::TimeDelta::hours(23));
+    let new = domain.clock.id();
+    keep(&domain, new, b"4");
+    assert_eq!(domain.forget_old_uploads().await.expect("tidied"), 0);
+    domain.clock.advance(chrono::TimeDelta::hours(2));
+    assert_eq!(domain.forget_old_uploads().await.expect("tidied"), 2);
+    let left: Vec<_> = std::fs::read_dir(domain.data.join("uploads")).expect("read").map(|f| f.expect("a file").file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(domain.upload_path(new).exists());
+}
+
 #[tokio::test]
 async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -346,7 +371,7 @@ async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
     let officer = actor(&domain, "county-officer").await;
     let (path, sample) = form(folder.path(), 40, 51, 0);
     let id = domain.clock.id();
-    std::fs::copy(&path, domain.upload_path(id)).expect("copied");
+    keep(&domain, id, &std::fs::read(&path).expect("read"));
     domain.announce_upload(&officer, "摸底表.xlsx", &[0; 32], 1, id).await.expect("announced");
     let input = ImportSurvey { upload: id, ..ImportSurvey::default() };
     let meta = Meta { idempotency_key: Some("k".into()), body: "b".into(), fields: Vec::new() };
@@ -367,7 +392,7 @@ async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
     let plain = Meta::default();
     assert_eq!(refused(domain.import_survey_upload(&other, &input, &plain).await.expect("answered")), UserErrorCode::UploadNotFound);
     let lost = domain.clock.id();
-    std::fs::write(domain.upload_path(lost), b"%PDF-1.7").expect("written");
+    keep(&domain, lost, b"%PDF-1.7");
     domain.announce_upload(&officer, "x.pdf", &[0; 32], 8, lost).await.expect("announced");
     let input = ImportSurvey { upload: lost, ..ImportSurvey::default() };
     assert_eq!(refused(domain.import_survey_upload(&officer, &input, &plain).await.expect("answered")), UserErrorCode::FileUnreadable);

@@ -1,14 +1,14 @@
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding, GB18030, UTF_8};
 
+use super::source::Input;
 use super::{Cell, Limits, OpenError, Row, RowStream, SheetSource};
 
 const CHUNK: usize = 64 << 10;
 
 pub(super) struct CsvFile {
-    file: File,
+    file: Input,
     sheets: [String; 1],
     encoding: &'static Encoding,
     delimiter: u8,
@@ -16,11 +16,11 @@ pub(super) struct CsvFile {
 }
 
 impl CsvFile {
-    pub fn open(mut file: File, name: String, limits: &Limits) -> Result<Self, OpenError> {
+    pub fn open(mut file: Input, name: String, limits: &Limits) -> Result<Self, OpenError> {
         let encoding = detect(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
         let mut start = Vec::new();
-        Text::new(BufReader::new(&file), encoding)
+        Text::new(BufReader::new(&mut file), encoding)
             .take(CHUNK as u64)
             .read_to_end(&mut start)?;
         Ok(Self {
@@ -44,7 +44,7 @@ impl SheetSource for CsvFile {
             .has_headers(false)
             .flexible(true)
             .delimiter(self.delimiter)
-            .from_reader(Text::new(BufReader::new(&self.file), self.encoding));
+            .from_reader(Text::new(BufReader::new(&mut self.file), self.encoding));
         Ok(Box::new(Rows {
             records,
             record: csv::StringRecord::new(),
@@ -56,7 +56,7 @@ impl SheetSource for CsvFile {
 }
 
 struct Rows<'a> {
-    records: csv::Reader<Text<BufReader<&'a File>>>,
+    records: csv::Reader<Text<BufReader<&'a mut Input>>>,
     record: csv::StringRecord,
     row: u32,
     inner_lines: u64,
@@ -113,7 +113,7 @@ fn cell(field: &str) -> Cell {
     }
 }
 
-fn detect(file: &mut File) -> Result<&'static Encoding, OpenError> {
+fn detect(file: &mut Input) -> Result<&'static Encoding, OpenError> {
     let mut start = [0; 4];
     let count = file.read(&mut start)?;
     if let Some((encoding, _)) = Encoding::for_bom(&start[..count]) {
@@ -128,7 +128,7 @@ fn detect(file: &mut File) -> Result<&'static Encoding, OpenError> {
     Err(OpenError::Encoding)
 }
 
-fn decodes(file: &mut File, encoding: &'static Encoding) -> Result<bool, OpenError> {
+fn decodes(file: &mut Input, encoding: &'static Encoding) -> Result<bool, OpenError> {
     let mut decoder = encoding.new_decoder();
     let mut input = vec![0; CHUNK];
     let mut output = vec![0; CHUNK * 3 + 16];

@@ -44,4 +44,4 @@ pub use row::{
     AwayParents, Child, Disability, EntrustedGuardian, Grandparent, Guardianship, Help, Income,
     Parent, ParentSide, SurveyRow,
 };
-pub use source::{Cell, Limits, Row, RowStream, SheetSource, open};
+pub use source::{Cell, Input, Limits, Row, RowStream, SheetSource, open, open_input};

@@ -108,10 +108,28 @@ pub trait SheetSource: Send {
 const ZIP: &[u8] = b"PK\x03\x04";
 const OLE2: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
+/// The bytes of a file, wherever they lie.
+pub trait Bytes: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Bytes for T {}
+pub type Input = Box<dyn Bytes>;
+
 /// Opens a file by what it holds, whatever it is called.
 pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn SheetSource>, OpenError> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
+    let name = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    open_input(Box::new(File::open(path)?), name, limits)
+}
+
+/// The same for bytes that are no plain file; `name` is that of the only sheet of a file without sheets.
+pub fn open_input(
+    mut file: Input,
+    name: String,
+    limits: &Limits,
+) -> Result<Box<dyn SheetSource>, OpenError> {
+    let size = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
     if size > limits.file_bytes {
         return Err(OpenError::TooLarge {
             actual: size,
@@ -121,10 +139,6 @@ pub fn open(path: &Path, limits: &Limits) -> Result<Box<dyn SheetSource>, OpenEr
     let mut start = Vec::with_capacity(1024);
     file.by_ref().take(1024).read_to_end(&mut start)?;
     file.seek(SeekFrom::Start(0))?;
-    let name = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
 
     if start.starts_with(ZIP) {
         Ok(Box::new(xlsx_file::XlsxFile::open(file, limits)?))

@@ -1,9 +1,9 @@
-use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::source::Input;
 use super::{Limits, OpenError};
 
 /// Parts other than sheets and shared strings are small in any workbook a person made.
@@ -16,7 +16,7 @@ const LONGEST_RUN: u64 = 1 << 20;
 const STRING_OVERHEAD: u64 = 48;
 
 /// Unpacks every entry once, keeping nothing, and refuses what would hurt the reader.
-pub(super) fn vet(file: File, limits: &Limits) -> Result<(), OpenError> {
+pub(super) fn vet(file: &mut Input, limits: &Limits) -> Result<(), OpenError> {
     let mut archive = ZipArchive::new(file).map_err(zip_error)?;
     if archive.len() > limits.zip_entries {
         return Err(OpenError::ZipBomb(format!("{} entries", archive.len())));
@@ -80,7 +80,7 @@ pub(super) fn vet(file: File, limits: &Limits) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn other_package(archive: &ZipArchive<File>) -> &'static str {
+fn other_package<R: Read + Seek>(archive: &ZipArchive<R>) -> &'static str {
     let has = |prefix: &str| archive.file_names().any(|name| name.starts_with(prefix));
     if has("word/") {
         "a text document"

@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,6 +6,7 @@ use calamine::{Data, Range, Reader, Xls, XlsError};
 use super::merges::Merges;
 use super::vet_xls::vet;
 use super::xlsx_file::{date_cell, put, visible};
+use super::source::Input;
 use super::{Cell, Limits, OpenError, Row, RowStream, SheetSource};
 
 /// The format ends at 65,536 rows, so the workbook is loaded whole.
@@ -17,7 +17,7 @@ pub(super) struct XlsFile {
 }
 
 impl XlsFile {
-    pub fn open(file: File, limits: &Limits) -> Result<Self, OpenError> {
+    pub fn open(file: Input, limits: &Limits) -> Result<Self, OpenError> {
         let mut bytes = Vec::new();
         BufReader::new(file)
             .take(limits.xls_bytes)

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{
@@ -9,9 +8,10 @@ use calamine::{
 
 use super::merges::Merges;
 use super::vet::vet;
+use super::source::Input;
 use super::{Cell, Limits, OpenError, Row, RowStream, SheetSource};
 
-type File_ = BufReader<File>;
+type File_ = BufReader<Input>;
 
 pub(super) struct XlsxFile {
     workbook: Xlsx<File_>,
@@ -22,8 +22,9 @@ pub(super) struct XlsxFile {
 }
 
 impl XlsxFile {
-    pub fn open(file: File, limits: &Limits) -> Result<Self, OpenError> {
-        vet(file.try_clone()?, limits)?;
+    pub fn open(mut file: Input, limits: &Limits) -> Result<Self, OpenError> {
+        vet(&mut file, limits)?;
+        file.seek(SeekFrom::Start(0))?;
         let workbook: Xlsx<File_> = guarded(|| Xlsx::new(BufReader::new(file)))?;
         let sheets: Vec<String> = visible(workbook.sheets_metadata());
         if sheets.is_empty() {
