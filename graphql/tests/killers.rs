@@ -61,7 +61,7 @@ macro_rules! must {
 }
 
 fn asking(purpose: Option<&str>) -> Asking {
-    Asking { language: Language::English, request_id: "test".into(), purpose: purpose.map(str::to_owned) }
+    Asking { language: Language::English, request_id: "test".into(), purpose: purpose.map(str::to_owned), ..Asking::default() }
 }
 
 async fn sql(world: &World, statement: impl sea_orm::StatementBuilder) {

@@ -145,6 +145,7 @@ impl Matrix {
             language: domain::access::Language::English,
             request_id: "test".into(),
             purpose: Some(viewer.actor.purpose.clone()).filter(|p| !p.is_empty()),
+            ..Default::default()
         };
         self.stage.world.domain.accounts.forget();
         let actor = match &viewer.own {

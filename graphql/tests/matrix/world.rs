@@ -315,7 +315,7 @@ impl Stage {
             row.insert(&self.db).await.expect("inserted");
             told.push(granted);
         }
-        let asking = domain::signin::Asking { language: domain::access::Language::English, request_id: "test".into(), purpose: purpose.map(str::to_owned) };
+        let asking = domain::signin::Asking { language: domain::access::Language::English, request_id: "test".into(), purpose: purpose.map(str::to_owned), ..Default::default() };
         let actor = self.world.domain.sign_in(&id.to_string(), asking).await.ok()?;
         Some(Viewer { label, actor, grants: told, own: None })
     }
