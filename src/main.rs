@@ -9,6 +9,8 @@ mod http;
 mod keys;
 mod kms;
 mod listen;
+#[cfg(test)]
+mod mutants;
 mod oauth;
 mod seams;
 mod serve;

@@ -27,8 +27,8 @@ pub async fn load(domain: &Domain, behind: Behind, progress: &(dyn Fn(&'static s
     Ok(())
 }
 
-/// Whether this viewer may hand in files at all.
+/// Whether this viewer may hand in files for the purpose stated.
 pub fn may_upload(actor: &Actor) -> bool {
-    actor.lens.actions.contains("importSurvey")
+    domain::check!("upload.action", actor.lens.actions.contains("importSurvey"))
 }
 

@@ -205,8 +205,8 @@ impl Domain {
         let g = |name: &'static str| Expr::col((Alias::new("g"), Alias::new(name)));
         let in_force = Condition::all()
             .add(g("account_id").equals((Alias::new("a"), Alias::new("id"))))
-            .add(g("valid_from").lte(if mutant::off("grant.from") { DateTime::<Utc>::MAX_UTC } else { now }))
-            .add(g("valid_to").gt(if mutant::off("grant.to") { DateTime::<Utc>::MIN_UTC } else { now }))
+            .add(g("valid_from").lte(if mutant::off("grant.from") { now + TimeDelta::days(3650) } else { now }))
+            .add(g("valid_to").gt(if mutant::off("grant.to") { now - TimeDelta::days(3650) } else { now }))
             .add(if mutant::off("grant.state") { Expr::val(1).eq(1) } else { g("state").eq(GrantState::InForce.name()) });
         select
             .from_as(Alias::new("account"), Alias::new("a"))

@@ -6,7 +6,10 @@ mod access;
 mod attacks;
 mod codes;
 mod hostile;
+mod killers;
 mod leaks;
+mod matrix;
+mod mutants;
 mod named;
 mod support;
 

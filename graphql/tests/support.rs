@@ -1,7 +1,7 @@
 //! A demonstration database and viewers made for it.
 
-use domain::access::{Actor, Grant, Language, Lens, NamedAccess};
-use domain::clock::{Clock, TestClock};
+use domain::access::{Actor, Grant, Language, Lens, NamedAccess, Policy};
+use domain::clock::TestClock;
 use domain::{Domain, DomainOptions};
 use graphql::{Limits, Request, Schema};
 use serde_json::{Value, json};
@@ -12,6 +12,20 @@ use uuid::Uuid;
 /// The role of the application owns nothing and cannot pass row-level security.
 const APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
+const NOW: &str = "2026-11-24T02:00:00Z";
+const LATER: &str = "2026-11-24T03:00:00Z";
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).expect("readable").flatten() {
+        let there = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&there).expect("made");
+            copy(&entry.path(), &there);
+        } else {
+            std::fs::copy(entry.path(), there).expect("copied");
+        }
+    }
+}
 
 pub struct World {
     pub domain: Domain,
@@ -19,6 +33,7 @@ pub struct World {
     pub url: String,
     /// Past all access.
     pub owner_url: String,
+    pub clock: Arc<TestClock>,
     data: TempDir,
     drop: Option<(String, String)>,
 }
@@ -46,12 +61,37 @@ impl World {
         } else {
             format!("sqlite://{}", data.path().join("test.sqlite").display())
         };
-        let clock: Arc<dyn Clock> = Arc::new(TestClock::at("2026-11-24T02:00:00Z".parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default(), audit: Default::default() };
+        let world = World::open(url, owner, data, drop, NOW).await;
+        domain::demo::prepare(&world.domain).await.expect("prepared");
+        world
+    }
+
+    async fn open(url: String, owner: Option<String>, data: TempDir, drop: Option<(String, String)>, now: &str) -> World {
+        let clock = Arc::new(TestClock::at(now.parse().expect("a time")));
+        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default(), sign_in: Default::default(), sealing: Default::default(), audit: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
-        domain::demo::prepare(&domain).await.expect("prepared");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });
-        World { domain, schema, owner_url: owner.unwrap_or_else(|| url.clone()), url, data, drop }
+        World { domain, schema, owner_url: owner.unwrap_or_else(|| url.clone()), url, clock, data, drop }
+    }
+
+    /// The folder of an SQLite world that has ended, to be copied.
+    pub async fn keep(self) -> TempDir {
+        let World { domain, schema, data, .. } = self;
+        domain.db.clone().close().await;
+        std::mem::drop((schema, domain));
+        data
+    }
+
+    /// A world of its own on a copy; an hour later, so that no id is made twice.
+    pub async fn copy_of(kept: &TempDir) -> World {
+        let data = tempfile::tempdir().expect("a folder");
+        copy(kept.path(), data.path());
+        let url = format!("sqlite://{}", data.path().join("test.sqlite").display());
+        World::open(url, None, data, None, LATER).await
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
@@ -65,8 +105,16 @@ impl World {
 
     /// The same, with access to children by name.
     pub fn viewer_with(&self, grants: Vec<Grant>, named: &[NamedAccess], purpose: &str) -> Actor {
-        let account = Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063);
-        let lens = Lens::new(&self.domain.policy, account, &grants, purpose).with_named(account, named, purpose);
+        self.made(&self.domain.policy, Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063), grants, named, purpose)
+    }
+
+    /// A viewer under a policy of its own.
+    pub fn under(&self, policy: &Policy, account: Uuid, grants: Vec<Grant>, purpose: &str) -> Actor {
+        self.made(policy, account, grants, &[], purpose)
+    }
+
+    fn made(&self, policy: &Policy, account: Uuid, grants: Vec<Grant>, named: &[NamedAccess], purpose: &str) -> Actor {
+        let lens = Lens::new(policy, account, &grants, purpose).with_named(account, named, purpose);
         Actor {
             account,
             username: "test".into(),
@@ -90,6 +138,12 @@ impl World {
 
     /// The answer, and the SQL statements it took.
     pub async fn counted(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32) {
+        let (answer, statements, _) = self.metered(actor, query, variables).await;
+        (answer, statements)
+    }
+
+    /// The answer, the SQL statements it took, and the rows they found.
+    pub async fn metered(&self, actor: &Actor, query: &str, variables: Value) -> (Value, u32, usize) {
         let variables = variables.as_object().cloned().unwrap_or_default();
         let explore = actor.lens.actions.contains("explore");
         let request = Request { query: query.into(), variables, explore, ..Request::default() };
@@ -98,7 +152,7 @@ impl World {
                 Ok(prepared) => self.schema.execute(prepared, actor.clone()).await,
                 Err(response) => *response,
             };
-            (serde_json::to_value(response).expect("json"), domain::store::meter::statements())
+            (serde_json::to_value(response).expect("json"), domain::store::meter::statements(), domain::store::meter::rows())
         })
         .await
     }

@@ -44,7 +44,7 @@ fn remote(issuer: &str, jwks_uri: Option<String>) -> RemoteIssuer {
 }
 
 #[tokio::test]
-async fn keys_are_found_by_discovery_and_fetched_once_for_many() {
+pub async fn keys_are_found_by_discovery_and_fetched_once_for_many() {
     let rsa = json!({ "kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB" });
     let mut encrypting = SigningKey::for_test("ES256").jwk().clone();
     encrypting["use"] = json!("enc");
@@ -66,7 +66,7 @@ async fn keys_are_found_by_discovery_and_fetched_once_for_many() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_names_another_or_does_not_answer_has_no_keys() {
+pub async fn an_issuer_that_names_another_or_does_not_answer_has_no_keys() {
     let issuer = start(json!({ "keys": [SigningKey::for_test("ES256").jwk()] })).await;
     let elsewhere = remote(&issuer.url.replace("127.0.0.1", "localhost"), None);
     assert_eq!(elsewhere.key("test-ES256").await.map(|_| ()), Err(Refusal::Unreachable));
@@ -77,7 +77,7 @@ async fn an_issuer_that_names_another_or_does_not_answer_has_no_keys() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_is_not_read() {
+pub async fn an_answer_that_is_too_long_is_not_read() {
     let issuer = start(json!({ "keys": [SigningKey::for_test("ES256").jwk()], "more": "x".repeat(300_000) })).await;
     assert_eq!(remote(&issuer.url, None).key("test-ES256").await.map(|_| ()), Err(Refusal::Unreachable));
 }

@@ -4,10 +4,10 @@
 mod fuzz_tests;
 pub mod issuer;
 #[cfg(test)]
-mod issuer_tests;
+pub(crate) mod issuer_tests;
 pub mod strict;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::config::Config;
 use crate::keys::{KeyError, LiveKeys, LocalKeys};

@@ -62,7 +62,7 @@ fn remove(object: &mut Value, key: &str) {
 }
 
 #[tokio::test]
-async fn a_good_token_of_either_algorithm_is_accepted_twice() {
+pub async fn a_good_token_of_either_algorithm_is_accepted_twice() {
     for alg in ["ES256", "EdDSA"] {
         let b = bench(alg);
         let wanted = Ok(Verified { session: None, subject: "someone".into(), expires: start().timestamp() + 3600, bound: Bound::default(), jkt: None });
@@ -74,7 +74,7 @@ async fn a_good_token_of_either_algorithm_is_accepted_twice() {
 }
 
 #[tokio::test]
-async fn a_remembered_token_ends_when_it_expires() {
+pub async fn a_remembered_token_ends_when_it_expires() {
     let b = bench("ES256");
     let token = b.key.sign(&b.header(), &b.claims()).unwrap();
     b.verify(&token).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_remembered_token_ends_when_it_expires() {
 }
 
 #[tokio::test]
-async fn headers_that_are_not_ours_are_refused() {
+pub async fn headers_that_are_not_ours_are_refused() {
     let b = bench("ES256");
     for (name, value) in [
         ("crit", json!(["exp"])),
@@ -114,7 +114,7 @@ async fn headers_that_are_not_ours_are_refused() {
 }
 
 #[tokio::test]
-async fn every_claim_is_needed_and_checked() {
+pub async fn every_claim_is_needed_and_checked() {
     let b = bench("ES256");
     let now = start().timestamp();
     for name in ["iss", "aud", "sub", "jti", "exp", "nbf", "iat"] {
@@ -134,6 +134,8 @@ async fn every_claim_is_needed_and_checked() {
         ("exp", json!(now + 24 * 3600 + 1), Refusal::Claim("exp")),
         ("exp", json!(i64::MAX), Refusal::Claim("exp")),
         ("iat", json!(-1), Refusal::Claim("iat")),
+        ("iat", json!(0), Refusal::Claim("iat")),
+        ("exp", json!(now - 1), Refusal::Claim("exp")),
         ("nbf", json!(now + 61), Refusal::Claim("nbf")),
         ("iat", json!(now + 61), Refusal::Claim("iat")),
     ] {
@@ -143,7 +145,7 @@ async fn every_claim_is_needed_and_checked() {
 }
 
 #[tokio::test]
-async fn a_doubled_key_is_refused_at_any_depth() {
+pub async fn a_doubled_key_is_refused_at_any_depth() {
     let b = bench("ES256");
     let (header, claims) = (b.header().to_string(), b.claims().to_string());
     b.raw(&header, &claims).await.expect("the same parts, undoubled");
@@ -157,7 +159,7 @@ async fn a_doubled_key_is_refused_at_any_depth() {
 }
 
 #[tokio::test]
-async fn what_was_altered_or_is_no_token_is_refused() {
+pub async fn what_was_altered_or_is_no_token_is_refused() {
     let b = bench("ES256");
     let token = b.key.sign(&b.header(), &b.claims()).unwrap();
     let parts: Vec<&str> = token.split('.').collect();
@@ -236,4 +238,35 @@ async fn a_token_that_is_good_for_less_says_so_readably() {
         wrong[name] = value.clone();
         assert_eq!(with(wrong).await, Err(Refusal::Claim(name)), "{name} {value}");
     }
+}
+
+/// A key that was withdrawn ends the tokens it signed, remembered or not.
+#[tokio::test]
+pub async fn a_remembered_token_ends_with_its_key() {
+    let b = bench("ES256");
+    let token = b.key.sign(&b.header(), &b.claims()).unwrap();
+    b.verify(&token).await.unwrap();
+    b.verifier.local.as_ref().unwrap().keys.put(LocalKeys { issuer: "us".into(), keys: Vec::new() });
+    b.clock.advance(TimeDelta::seconds(super::REMEMBERED + 1));
+    assert_eq!(b.verify(&token).await, Err(Refusal::Key));
+}
+
+/// Signed by a key that is known, for another issuer or another audience, or good for no moment at all.
+#[tokio::test]
+pub async fn a_token_is_good_for_its_issuer_and_audience_alone() {
+    let b = bench("ES256");
+    let now = start().timestamp();
+    assert_eq!(b.with_claims(|c| c["iss"] = json!("somebody")).await, Err(Refusal::Issuer));
+    assert_eq!(b.with_claims(|c| { c["nbf"] = json!(now + 50); c["exp"] = json!(now + 30); }).await, Err(Refusal::Claim("exp")));
+    let mut remote = bench("ES256");
+    remote.verifier.local = None;
+    let silent = |issuer: &str| super::RemoteIssuer::new(crate::config::IssuerConfig {
+        issuer: issuer.into(),
+        jwks_uri: Some("http://127.0.0.1:1/keys".into()),
+        audience: "child-welfare".into(),
+        name: "test".into(),
+    });
+    remote.verifier.remote = vec![silent("urn:one")];
+    assert_eq!(remote.with_claims(|c| c["iss"] = json!("urn:two")).await, Err(Refusal::Issuer));
+    assert_eq!(remote.with_claims(|c| { c["iss"] = json!("urn:one"); c["aud"] = json!("other"); }).await, Err(Refusal::Audience));
 }

@@ -109,8 +109,9 @@ impl View {
     }
 
     pub fn reaches_alert(&self, division: Option<i64>, subject: Option<Uuid>) -> bool {
-        let road = self.rows.contains(&Basis::Audit) || (self.rows.contains(&Basis::Alerts) && division.is_some_and(|code| self.in_ranges(code)));
-        road && subject != Some(self.account)
+        let below = check!("row.alerts", division.is_some_and(|code| self.in_ranges(code)));
+        let road = self.rows.contains(&Basis::Audit) || (self.rows.contains(&Basis::Alerts) && below);
+        road && check!("row.alerts-other", subject != Some(self.account))
     }
 
     pub fn reaches_access(&self, division: Option<i64>, account: Option<Uuid>) -> bool {

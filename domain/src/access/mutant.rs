@@ -25,7 +25,7 @@ pub const fn off_for(_check: &'static str, _case: &str) -> bool {
 }
 
 #[cfg(feature = "mutants")]
-pub use switch::{asked, off, off_for, switch_off};
+pub use switch::{asked, is_any_off, off, off_for, switch_off};
 
 #[cfg(feature = "mutants")]
 mod switch {
@@ -66,6 +66,11 @@ mod switch {
     /// Switches one check off on this thread, or none.
     pub fn switch_off(check: Option<&str>) {
         SWITCH.with_borrow_mut(|switch| switch.off = check.map(str::to_owned));
+    }
+
+    /// Whether a check is switched off on this thread.
+    pub fn is_any_off() -> bool {
+        SWITCH.with_borrow(|switch| switch.off.is_some())
     }
 
     /// The checks that were asked on this thread since the last call.

@@ -85,8 +85,11 @@ impl Lens {
         self.any_view(|view| if shows(view, needs) { child_view(alias, view) } else { None })
     }
 
-    pub fn accounts(&self, alias: &'static str) -> Scope {
+    pub fn accounts(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
             if check!("scope.accounts-basis", view.rows.contains(&Basis::Accounts)) {
                 roads = roads.add(named("scope.accounts", within(&|| column(alias, "division"), view)));
@@ -98,8 +101,11 @@ impl Lens {
         })
     }
 
-    pub fn imports(&self, alias: &'static str) -> Scope {
+    pub fn imports(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
             if check!("scope.imports-basis", view.rows.contains(&Basis::Imports)) {
                 roads = roads.add(named("scope.imports", within(&|| column(alias, "division"), view)));
@@ -111,11 +117,11 @@ impl Lens {
         })
     }
 
-    pub fn audit(&self, alias: &'static str) -> Scope {
-        if check!("scope.audit", self.views.iter().any(|v| v.rows.contains(&Basis::Audit))) {
+    pub fn audit(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
+        if self.views.iter().any(|v| check!("scope.audit", v.rows.contains(&Basis::Audit)) && shows(v, needs)) {
             return Scope(Cond::all(), Wall::of(self));
         }
-        self.any_view(|view| view.rows.contains(&Basis::OwnAudit).then(|| named("scope.own-audit", Cond::any().add(column(alias, "account_id").eq(view.account)))))
+        self.any_view(|view| (view.rows.contains(&Basis::OwnAudit) && shows(view, needs)).then(|| named("scope.own-audit", Cond::any().add(column(alias, "account_id").eq(view.account)))))
     }
 
     /// Children on whom this viewer may carry out an action that writes a class.
@@ -124,8 +130,11 @@ impl Lens {
     }
 
     /// Accesses to single children, and look-ups: one's own, and those for which an office in reach holds the file.
-    pub fn accesses(&self, alias: &'static str) -> Scope {
+    pub fn accesses(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
             if check!("scope.accesses-basis", view.rows.contains(&Basis::Accesses)) {
                 roads = roads.add(named("scope.accesses", within(&|| column(alias, "division"), view)));
@@ -138,17 +147,20 @@ impl Lens {
     }
 
     /// Alerts in reach; never one about the viewer.
-    pub fn alerts(&self, alias: &'static str) -> Scope {
+    pub fn alerts(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| {
+            if !shows(view, needs) {
+                return None;
+            }
             let mut roads = Cond::any();
-            if view.rows.contains(&Basis::Audit) {
+            if check!("scope.alerts-audit", view.rows.contains(&Basis::Audit)) {
                 roads = roads.add(Expr::val(1).eq(1));
             }
             if view.rows.contains(&Basis::Alerts) {
-                roads = roads.add(within(&|| column(alias, "division"), view));
+                roads = roads.add(named("scope.alerts", within(&|| column(alias, "division"), view)));
             }
             let other = Cond::any().add(column(alias, "subject_id").is_null()).add(column(alias, "subject_id").ne(view.account));
-            (!roads.is_empty()).then(|| Cond::all().add(roads).add(other))
+            (!roads.is_empty()).then(|| Cond::all().add(roads).add(named("scope.alerts-other", other)))
         })
     }
 

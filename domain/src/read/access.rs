@@ -96,11 +96,11 @@ impl Anchor {
         match self {
             Anchor::Nothing => Scope::reference(),
             Anchor::Child { alias, .. } => lens.children(alias, needs),
-            Anchor::Account { alias, .. } => lens.accounts(alias),
-            Anchor::Import { alias, .. } => lens.imports(alias),
-            Anchor::Audit => lens.audit("t"),
-            Anchor::Alert => lens.alerts("t"),
-            Anchor::Access => lens.accesses("t"),
+            Anchor::Account { alias, .. } => lens.accounts(alias, needs),
+            Anchor::Import { alias, .. } => lens.imports(alias, needs),
+            Anchor::Audit => lens.audit("t", needs),
+            Anchor::Alert => lens.alerts("t", needs),
+            Anchor::Access => lens.accesses("t", needs),
             Anchor::Person => Scope::nothing(),
         }
     }

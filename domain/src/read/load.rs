@@ -237,8 +237,14 @@ impl<'a> Reader<'a> {
         let columns = self.columns(want, &[]);
         let mut select = select_rows(table, &columns);
         anchor.select(&mut select);
-        select.and_where(col(table.columns[0].name).is_in(padded(keys)));
         let persons = if anchor == Anchor::Person { Some(self.persons(keys).await?) } else { None };
+        // Those out of reach are not read: they take as long as those that are not there.
+        let reached: Option<Vec<Cell>> = persons.as_ref().filter(|_| !mutant::off("node.persons")).map(|seen| seen.keys().map(|id| Cell::Uuid(*id)).collect());
+        let keys = reached.as_deref().unwrap_or(keys);
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        select.and_where(col(table.columns[0].name).is_in(padded(keys)));
         let rows = match &persons {
             // Which persons may be seen was settled through their children.
             Some(_) => self.db.as_viewer(&self.actor.lens).all(&select).await?,

@@ -2,7 +2,7 @@
 
 use super::person::{NewPerson, note_identity, relation_row};
 use super::{check_end, reindex};
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
 use crate::check;
 use crate::command::{Meta, Outcome, Start};
@@ -174,11 +174,19 @@ impl Domain {
 impl crate::command::Work<'_> {
     /// A row that hangs on a child the actor may see, with that child.
     pub(crate) async fn of_child(&mut self, table: &'static entity::Table, id: Uuid) -> Result<Option<(sea_orm::QueryResult, crate::command::ChildRow)>> {
+        let col = |alias: &'static str, name: &'static str| Expr::col((Alias::new(alias), Alias::new(name)));
         let mut select = Query::select();
         for column in table.columns {
-            select.column(Alias::new(column.name));
+            select.column((Alias::new("t"), Alias::new(column.name)));
         }
-        select.from(Alias::new(table.name)).and_where(Expr::col("id").eq(id));
+        // Scoped here already: a row out of reach takes as many statements as one that is not there.
+        select
+            .from_as(Alias::new(table.name), Alias::new("t"))
+            .join_as(sea_orm::JoinType::InnerJoin, Alias::new("child"), Alias::new("c"), col("c", "id").equals((Alias::new("t"), Alias::new("child_id"))))
+            .and_where(col("t", "id").eq(id));
+        if !mutant::off("command.part") {
+            select.cond_where(self.actor.lens.children("c", &[]).condition());
+        }
         let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
         let at = table.column("child_id").unwrap_or(0);
         let Cell::Uuid(child) = crate::store::read_cell(&row, at, entity::Kind::Uuid)? else { return Ok(None) };

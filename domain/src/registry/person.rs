@@ -141,14 +141,13 @@ impl Work<'_> {
 
     /// A person of this number whom the actor may see already.
     pub(crate) async fn known_person(&self, number: &IdentityNumber) -> Result<Option<(Uuid, Option<NaiveDate>)>> {
-        let select = Query::select()
+        // One statement, whether the number is on file or not.
+        let noted = Query::select()
             .column("subject_id")
             .from("identity_registry")
             .and_where(Expr::col("fingerprint").eq(self.domain.keys.fingerprint(number.as_str())))
             .and_where(Expr::col("subject").eq("PERSON"))
             .to_owned();
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
-        let id: Uuid = row.try_get_by_index(0)?;
-        self.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).eq(id)).await
+        self.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).in_subquery(noted)).await
     }
 }

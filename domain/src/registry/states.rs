@@ -122,7 +122,7 @@ impl Domain {
             .and_where(Expr::col("id").eq(input.director))
             .and_where(if mutant::off("director.active") { Expr::val(1).eq(1) } else { Expr::col("state").eq(AccountState::Active.name()) });
         if !mutant::off("director.scope") {
-            select.cond_where(actor.lens.accounts("t").condition());
+            select.cond_where(actor.lens.accounts("t", &[]).condition());
         }
         if work.tx.rows_seen(&actor.lens, &select).await?.is_empty() {
             return work.refuse_with(UserErrorCode::NotFound, "directorId").await;

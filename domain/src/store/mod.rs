@@ -61,7 +61,9 @@ impl Db {
     pub(crate) async fn all(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         wall::only_open(select)?;
         meter::count();
-        Ok(self.read.query_all(select).await?)
+        let rows = self.read.query_all(select).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     pub(crate) async fn one(&self, select: &SelectStatement) -> Result<Option<QueryResult>> {

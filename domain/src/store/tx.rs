@@ -144,7 +144,9 @@ impl Tx {
     pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         self.tell().await?;
         meter::count();
-        Ok(self.inner.query_all(select).await?)
+        let rows = self.inner.query_all(select).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     /// Notes a change; it is logged and announced when the transaction commits.
