@@ -13,6 +13,7 @@ mod m20261124_000007_records;
 mod m20261124_000008_sign_in;
 mod m20261124_000009_audit;
 mod m20261124_000012_data_keys;
+mod m20261124_000012_sealed_names;
 mod columns;
 
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_sign_in::Migration),
             Box::new(m20261124_000009_audit::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
+            Box::new(m20261124_000012_sealed_names::Migration),
         ]
     }
 }

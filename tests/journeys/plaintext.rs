@@ -349,6 +349,7 @@ async fn sheet(officer: &Viewer<'_>, p: &mut Planted) {
     let gb = encoding_rs::GB18030.encode(&text).0.into_owned();
     let mut ids = Vec::new();
     for (name, bytes) in [("a.csv", text.clone().into_bytes()), ("b.csv", gb), ("c.xlsx", book.save_to_buffer().unwrap()), ("d.csv", text.into_bytes())] {
+        let name = percent_encoding::utf8_percent_encode(&format!("{}{name}", p.text("name of a survey file")), percent_encoding::NON_ALPHANUMERIC).to_string();
         let answer = officer.request(Method::POST, "/uploads").header("x-file-name", name).body(bytes).send().await.unwrap();
         assert_eq!(answer.status(), 201);
         ids.push(answer.json::<Value>().await.unwrap()["uploadId"].as_str().unwrap().to_owned());
