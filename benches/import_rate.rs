@@ -72,6 +72,7 @@ async fn measure(url: &str, sheet: &Path, folder: &Path) -> Result<(), Failure> 
         clock: Arc::new(SystemClock),
         sealing: Default::default(),
         rules: Default::default(),
+        sign_in: Default::default(),
     })
     .await?;
     demo::prepare(&domain).await?;

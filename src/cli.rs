@@ -211,10 +211,13 @@ pub enum Sealing {
 
 #[derive(Subcommand)]
 pub enum Admin {
-    /// Make the first administrator; refused once there is one
+    /// Make the first system administrator, security administrator or auditor; refused once there is one
     #[command(after_long_help = "Example:\n  \
-        child-welfare admin create --username li.wei --name 李伟 --id 0198c0de-0000-7000-8000-000000000001\n\n\
-        The id is what the issuer writes as `sub` into the access tokens of that person.")]
+        child-welfare admin create --role system-administrator --username li.wei --name 李伟\n  \
+        child-welfare admin create --role security-administrator --username wang.fang --name 王芳\n  \
+        child-welfare admin create --role auditor --username zhang.min --name 张敏\n\n\
+        Prints a code by which that person sets a password, once. As long as none is set, the same command prints another one. \
+        The id is what an issuer of your own writes as `sub` into the access tokens of that person.")]
     Create {
         #[command(flatten)]
         settings: Settings,
@@ -224,8 +227,17 @@ pub enum Admin {
         /// Name to show
         #[arg(long, value_name = "NAME")]
         name: String,
+        /// Which of the three separated administrators
+        #[arg(long, value_name = "ROLE", default_value = "system-administrator")]
+        role: String,
         /// Id of the account, the `sub` of its tokens [default: a new one]
         #[arg(long, value_name = "UUID")]
         id: Option<uuid::Uuid>,
+        /// External provider by whose sign-in that person comes in, instead of a password
+        #[arg(long, value_name = "ISSUER", requires = "external_subject")]
+        external_issuer: Option<String>,
+        /// Who that person is there
+        #[arg(long, value_name = "SUBJECT", requires = "external_issuer")]
+        external_subject: Option<String>,
     },
 }

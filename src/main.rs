@@ -10,6 +10,7 @@ mod kms;
 mod listen;
 mod seams;
 mod serve;
+mod signin;
 mod telemetry;
 mod token;
 

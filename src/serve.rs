@@ -129,10 +129,11 @@ async fn chain(domain: Domain) {
     }
 }
 
-/// Forgets what is out of use: answers under idempotency keys, counts of windows that have ended, uploads.
+/// Forgets what is out of use: answers under idempotency keys, counts of windows and sessions that have ended, uploads.
 async fn tidy(domain: Domain) {
     loop {
-        for forgotten in [domain.forget_old_answers().await, domain.forget_old_windows().await, domain.forget_old_uploads().await] {
+        let rows = [domain.forget_old_answers().await, domain.forget_old_windows().await, domain.forget_old_sessions().await];
+        for forgotten in rows.into_iter().chain([domain.forget_old_uploads().await]) {
             if let Err(error) = forgotten {
                 tracing::warn!(error = http::auth::detail(&error), "what is out of use could not be forgotten; tried again");
             }

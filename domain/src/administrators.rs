@@ -1,9 +1,10 @@
-//! The first administrator of an empty system; all others are made by those who are there.
+//! The first administrators of an empty system; all others are made by those who are there.
 
 use crate::access::{Actor, Language, Lens};
 use crate::app::Domain;
 use crate::error::Error;
-use crate::store::Change;
+use crate::staff::NewAccount;
+use crate::store::{Change, Tx};
 use entity::codes::AccountState;
 use entity::tables::{access_grant, account};
 use sea_orm::ActiveValue::Set;
@@ -11,28 +12,56 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use std::sync::Arc;
 use uuid::Uuid;
 
-const ROLE: &str = "system-administrator";
-const PURPOSE: &str = "administration";
+/// The three separated administrators: role and purpose of its grant.
+pub const ADMINISTRATORS: [(&str, &str); 3] =
+    [("system-administrator", "administration"), ("security-administrator", "administration"), ("auditor", "audit")];
 
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdministratorError {
-    #[error("there is a system administrator already; accounts are now made by administrators")]
+    #[error("there is an account with that role already; accounts are now made by administrators")]
     Exists,
-    #[error("there is an account with that name or id already")]
+    #[error("there is an account with that name, id or external identity already")]
     Double,
+    #[error("the first administrators are system-administrator, security-administrator and auditor")]
+    Role,
     #[error(transparent)]
     Other(#[from] Error),
 }
 
+/// Who is to be the first of a role.
+#[derive(Clone, Debug)]
+pub struct FirstAdministrator<'a> {
+    pub role: &'a str,
+    /// The `sub` of its tokens.
+    pub id: Option<Uuid>,
+    pub username: &'a str,
+    pub display_name: &'a str,
+    /// Issuer and subject at an external provider; then there is no activation code.
+    pub external: Option<(&'a str, &'a str)>,
+}
+
 impl Domain {
-    /// An account for the whole country with the role of system administrator. `id` is the `sub` of its tokens.
-    pub async fn create_first_administrator(&self, id: Option<Uuid>, username: &str, display_name: &str) -> std::result::Result<Uuid, FirstAdministratorError> {
-        let (id, grant, now) = (id.unwrap_or_else(|| self.clock.id()), self.clock.id(), self.clock.now());
+    /// An account for the whole country with one of the three roles, and the code by which its owner sets a password.
+    /// The same again, as long as no password was set, gives a new code.
+    pub async fn create_first_administrator(&self, first: &FirstAdministrator<'_>) -> std::result::Result<(Uuid, Option<NewAccount>), FirstAdministratorError> {
+        let (role, purpose) = *ADMINISTRATORS.iter().find(|(role, _)| *role == first.role).ok_or(FirstAdministratorError::Role)?;
+        let (username, display_name) = (first.username, first.display_name);
+        let (id, grant, now) = (first.id.unwrap_or_else(|| self.clock.id()), self.clock.id(), self.clock.now());
         let mut tx = self.db.begin().await?;
-        let granted = Query::select().column("id").from("access_grant").and_where(Expr::col("role").eq(ROLE)).limit(1).to_owned();
-        if !tx.rows(&granted).await?.is_empty() {
-            tx.rollback().await?;
-            return Err(FirstAdministratorError::Exists);
+        let granted = Query::select().column("account_id").from("access_grant").and_where(Expr::col("role").eq(role)).to_owned();
+        let holders = tx.rows(&granted).await?;
+        if !holders.is_empty() {
+            let again = match (&holders[..], first.external) {
+                ([only], None) => self.never_activated(&mut tx, only.try_get_by_index(0).map_err(Error::from)?, username).await?,
+                _ => None,
+            };
+            let Some(id) = again else {
+                tx.rollback().await?;
+                return Err(FirstAdministratorError::Exists);
+            };
+            let new = self.activation(&mut tx, id).await?;
+            tx.commit_bare().await?;
+            return Ok((id, Some(new)));
         }
         let same = Expr::col("username").eq(username).or(Expr::col("id").eq(id));
         if !tx.rows(&Query::select().column("id").from("account").and_where(same).to_owned()).await?.is_empty() {
@@ -57,11 +86,11 @@ impl Domain {
             id: Set(grant),
             version: Set(1),
             account_id: Set(id),
-            role: Set(ROLE.to_owned()),
+            role: Set(role.to_owned()),
             division: Set(0),
             organisation_id: Set(None),
             category: Set(None),
-            purpose: Set(PURPOSE.to_owned()),
+            purpose: Set(purpose.to_owned()),
             valid_from: Set(now),
             valid_to: Set(None),
             created_at: Set(now),
@@ -72,13 +101,34 @@ impl Domain {
         .await?;
         tx.changed(Change { table: &account::TABLE, id, child: None, version: 1 });
         tx.changed(Change { table: &access_grant::TABLE, id: grant, child: None, version: 1 });
-        self.commit(tx, &self.themself(id, username, display_name), "createFirstAdministrator").await?;
+        let new = match first.external {
+            Some((issuer, subject)) if !self.link_in(&mut tx, id, issuer, subject, id).await? => {
+                tx.rollback().await?;
+                return Err(FirstAdministratorError::Double);
+            }
+            Some(_) => None,
+            None => Some(self.activation(&mut tx, id).await?),
+        };
+        self.commit(tx, &self.themself(id, username, display_name, purpose), "createFirstAdministrator").await?;
         self.accounts.forget();
-        Ok(id)
+        Ok((id, new))
+    }
+
+    /// The account, if it bears this name and never had a password.
+    async fn never_activated(&self, tx: &mut Tx, account: Uuid, username: &str) -> Result<Option<Uuid>, Error> {
+        let select = Query::select()
+            .column("id")
+            .from("account")
+            .and_where(Expr::col("id").eq(account))
+            .and_where(Expr::col("username").eq(username))
+            .and_where(Expr::col("id").not_in_subquery(Query::select().column("id").from("credential").to_owned()))
+            .and_where(Expr::col("id").not_in_subquery(Query::select().column("account_id").from("account_identity").to_owned()))
+            .to_owned();
+        Ok(tx.rows(&select).await?.first().map(|_| account))
     }
 
     /// Nobody else is there to answer for it.
-    fn themself(&self, id: Uuid, username: &str, display_name: &str) -> Actor {
+    fn themself(&self, id: Uuid, username: &str, display_name: &str, purpose: &str) -> Actor {
         Actor {
             account: id,
             username: username.to_owned(),
@@ -87,10 +137,11 @@ impl Domain {
             organisation: None,
             language: Language::default(),
             request_id: "command-line".to_owned(),
-            purpose: PURPOSE.to_owned(),
-            legal_basis: self.policy.legal_basis(PURPOSE).to_owned(),
+            purpose: purpose.to_owned(),
+            legal_basis: self.policy.legal_basis(purpose).to_owned(),
             grants: Arc::new(Vec::new()),
             lens: Arc::new(Lens::default()),
+            session: None,
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::rates::Rules;
 use crate::read::Reader;
 use crate::sealing::{Keyring, KeysError, LOOK_EVERY, SealingOptions};
 use crate::signin::Accounts;
+use crate::staff::password::Hasher;
+use crate::staff::{self, Sessions};
 use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -26,6 +28,7 @@ pub struct DomainOptions {
     pub clock: Arc<dyn Clock>,
     pub sealing: SealingOptions,
     pub rules: Rules,
+    pub sign_in: staff::Settings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub struct Inner {
     pub clock: Arc<dyn Clock>,
     pub audit: AuditWriter,
     pub rules: Rules,
+    pub sign_in: staff::Settings,
+    pub(crate) hasher: Hasher,
+    pub(crate) sessions: Sessions,
     pub accounts: Accounts,
     pub data: PathBuf,
     pub profile: &'static str,
@@ -93,6 +99,9 @@ impl Domain {
             clock: options.clock,
             audit,
             rules: options.rules,
+            hasher: Hasher::new(options.sign_in.cost, options.sign_in.hashes_at_once),
+            sign_in: options.sign_in,
+            sessions: Sessions::default(),
             accounts,
             data: options.data,
             profile: options.profile,

@@ -64,6 +64,11 @@ impl Domain {
         if !check!("action.granted", actor.lens.actions.contains(action)) {
             return Err(Error::forbidden(action, "none of your grants allows this for the stated purpose"));
         }
+        self.start_own(actor, action, meta).await
+    }
+
+    /// The same for what everyone may do to one's own account.
+    pub async fn start_own<'a>(&'a self, actor: &'a Actor, action: &'static str, meta: &'a Meta) -> Result<Start<'a>> {
         let tx = self.db.begin().await?;
         if let Some(key) = &meta.idempotency_key {
             if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {

@@ -21,6 +21,7 @@ pub mod read;
 pub mod registry;
 pub mod sealing;
 pub mod signin;
+pub mod staff;
 pub mod statistics;
 pub mod store;
 pub mod verify;

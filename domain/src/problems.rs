@@ -39,6 +39,11 @@ entity::coded! {
         BadMonth = "BAD_MONTH", "月份应为当月第一天", "a month is given by its first day";
         BadValue = "BAD_VALUE", "取值不正确", "the value is not possible";
         UploadNotFound = "UPLOAD_NOT_FOUND", "没有找到上传的文件", "the uploaded file was not found";
+        PasswordShort = "PASSWORD_SHORT", "密码过短，至少字符数", "the password is too short; least number of characters";
+        PasswordGuessable = "PASSWORD_GUESSABLE", "密码过于常见、有规律或与本人、本单位有关，请换一个", "the password is a common or regular one, or made of your own name: choose another";
+        WrongSecret = "WRONG_SECRET", "当前密码或验证码不正确，或尝试次数过多", "the present password or code is not right, or was tried too often";
+        UsernameTaken = "USERNAME_TAKEN", "该用户名已被使用", "this username is in use";
+        OwnAccount = "OWN_ACCOUNT", "不能对自己的账号进行此操作", "not on an account of one's own";
         FileUnreadable = "FILE_UNREADABLE", "文件无法读取", "the file cannot be read";
     }
 }

@@ -62,6 +62,8 @@ pub struct Spent {
     pub remaining: u32,
     /// Set when this was one time too many: how long until there is a new window.
     pub retry_after: Option<TimeDelta>,
+    /// Whether this very time was the one too many.
+    pub just_closed: bool,
 }
 
 impl Spent {
@@ -95,7 +97,7 @@ impl Domain {
                         "ends",
                         Expr::case(over.clone(), ends).case(old("spent").add(1).eq(locks_at), locked_until).finally(old("ends")),
                     )
-                    .value("spent", Expr::case(over, 1_i64).case(old("spent").gte(locks_at), locks_at).finally(old("spent").add(1)))
+                    .value("spent", Expr::case(over, 1_i64).case(old("spent").gt(locks_at), locks_at + 1).finally(old("spent").add(1)))
                     .to_owned(),
             )
             .returning(Query::returning().columns(["spent", "ends"]))
@@ -107,6 +109,7 @@ impl Domain {
         Ok(Spent {
             remaining: u32::try_from(left).unwrap_or(0),
             retry_after: (left < 0).then(|| TimeDelta::milliseconds(Ord::max(ends - now, 1))),
+            just_closed: spent == locks_at,
         })
     }
 
@@ -145,11 +148,12 @@ mod tests {
         let rule = Rule::new(3, TimeDelta::minutes(10));
         for world in testing::each().await {
             for left in [2, 1, 0] {
-                assert_eq!(world.spend(KIND, "one", rule).await.unwrap(), Spent { remaining: left, retry_after: None });
+                assert_eq!(world.spend(KIND, "one", rule).await.unwrap(), Spent { remaining: left, retry_after: None, just_closed: false });
             }
             world.clock.advance(TimeDelta::minutes(4));
             let refused = world.spend(KIND, "one", rule).await.unwrap();
-            assert_eq!((refused.allowed(), refused.retry_after_seconds()), (false, 360));
+            assert_eq!((refused.allowed(), refused.just_closed, refused.retry_after_seconds()), (false, true, 360));
+            assert!(!world.spend(KIND, "one", rule).await.unwrap().just_closed && !world.spend(KIND, "one", rule).await.unwrap().just_closed);
             assert!(world.spend(KIND, "two", rule).await.unwrap().allowed(), "another subject has a count of its own");
             assert!(world.spend("already-on-file", "one", rule).await.unwrap().allowed(), "another kind has a count of its own");
             world.clock.advance(TimeDelta::minutes(6));

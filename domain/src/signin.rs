@@ -1,6 +1,6 @@
 //! From the subject of a verified token to an actor: the account, its grants in force, the purpose stated.
 
-use crate::access::{Actor, Grant, Language, Lens, mutant};
+use crate::access::{Actor, Grant, Language, Lens, SessionRef, mutant};
 use crate::app::Domain;
 use crate::check;
 use crate::error::{Error, Result};
@@ -19,6 +19,8 @@ pub struct Asking {
     pub request_id: String,
     /// The purpose stated in `X-Purpose`; otherwise that of the first grant.
     pub purpose: Option<String>,
+    /// The `sid` of the token.
+    pub session: Option<Uuid>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,7 @@ const MOST_REMEMBERED: usize = 10_000;
 #[derive(Default)]
 pub struct Accounts(Mutex<HashMap<Uuid, (DateTime<Utc>, Arc<Account>)>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Account {
     id: Uuid,
     username: String,
@@ -76,6 +78,10 @@ impl Domain {
     pub async fn sign_in(&self, subject: &str, asking: Asking) -> std::result::Result<Actor, SignInError> {
         let id = Uuid::try_parse(subject).map_err(|_| SignInError::Unknown)?;
         let now = self.clock.now();
+        let session = match asking.session {
+            Some(sid) => Some(SessionRef { id: sid, strong: self.session_strength(sid, id).await?.ok_or(SignInError::Unknown)? }),
+            None => None,
+        };
         let account = match self.accounts.get(id, now) {
             Some(account) => account,
             None => {
@@ -84,7 +90,12 @@ impl Domain {
                 account
             }
         };
-        self.actor(&account, asking)
+        if let Some(session) = session.filter(|s| !s.strong) {
+            // Nothing that was granted holds before there is a second factor.
+            let bare = Account { grants: Arc::default(), ..Account::clone(&account) };
+            return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking })? });
+        }
+        Ok(Actor { session, ..self.actor(&account, asking)? })
     }
 
     /// The actor of an account named on the command line.
@@ -115,6 +126,7 @@ impl Domain {
             purpose,
             grants: account.grants.clone(),
             lens: Arc::new(lens),
+            session: None,
         })
     }
 

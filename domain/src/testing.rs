@@ -30,10 +30,21 @@ impl TestDomain {
     pub async fn beside(&self) -> Domain {
         open(self.url.clone(), &self.folder, self.clock.clone()).await
     }
+
+    /// The same with other options.
+    pub async fn beside_with(&self, change: impl FnOnce(&mut DomainOptions)) -> Domain {
+        let mut options = options(self.url.clone(), &self.folder, self.clock.clone());
+        change(&mut options);
+        Domain::open(options).await.expect("opens")
+    }
 }
 
 async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> Domain {
-    Domain::open(DomainOptions {
+    Domain::open(options(url, folder, clock)).await.expect("a fresh domain opens")
+}
+
+fn options(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) -> DomainOptions {
+    DomainOptions {
         database_url: url,
         data: folder.path().to_path_buf(),
         profile: "demo",
@@ -42,9 +53,8 @@ async fn open(url: String, folder: &tempfile::TempDir, clock: Arc<TestClock>) ->
         clock,
         sealing: Default::default(),
         rules: Default::default(),
-    })
-    .await
-    .expect("a fresh domain opens")
+        sign_in: Default::default(),
+    }
 }
 
 pub async fn sqlite() -> TestDomain {

@@ -545,6 +545,16 @@ crate::table! {
         owner: String => Registry,
         name: String => Registry,
     }
+    /// Why an administrator acted on an account.
+    account_event "account_event" AccountEvent: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Account,
+        account_id: Uuid => Account,
+        action: String => Account,
+        reason: Sealed => Account,
+        created_at: Time => Account,
+        created_by: Uuid => Account,
+    }
     /// What this database is: owner mark, key checks, progress of loading.
     meta "meta" Meta: Internal {
         #[sea_orm(primary_key, auto_increment = false)]

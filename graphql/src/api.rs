@@ -40,7 +40,12 @@ pub struct Prepared {
     /// For the audit trail.
     action: String,
     cost: u64,
+    /// Only what is allowed before there is a second factor.
+    enrolling: bool,
 }
+
+/// Roots that need no second factor: the way to one.
+const WITHOUT_SECOND_FACTOR: &[&str] = &["__typename", "viewer", "beginTotpEnrolment", "confirmTotpEnrolment", "signOutEverywhere"];
 
 impl Prepared {
     pub fn kind(&self) -> OperationKind {
@@ -67,7 +72,7 @@ pub struct Schema {
 }
 
 fn build(data: Option<Domain>) -> Inner {
-    let builder = async_graphql::Schema::build(Query, Mutation, Subscriptions).disable_suggestions();
+    let builder = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).disable_suggestions();
     match data {
         Some(domain) => builder.data(domain).finish(),
         None => builder.finish(),
@@ -152,7 +157,9 @@ impl Schema {
             DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
             _ => None,
         });
-        let action = crate::overlap::root_fields(&document, operation).chars().take(100).collect();
+        let roots = crate::overlap::root_fields(&document, operation);
+        let enrolling = roots.split(',').all(|root| WITHOUT_SECOND_FACTOR.contains(&root));
+        let action = roots.chars().take(100).collect();
         let mut inner = async_graphql::Request::new("").variables(variables);
         if let Some(name) = request.operation_name {
             inner = inner.operation_name(name);
@@ -161,11 +168,14 @@ impl Schema {
             inner = inner.disable_introspection();
         }
         inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, action, cost })
+        Ok(Prepared { request: inner, kind, name, action, cost, enrolling })
     }
 
     /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
     pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
+        if let Some(refused) = self.too_weak(&prepared, &actor).await {
+            return refused;
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let mut response = self.inner.execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
@@ -173,8 +183,25 @@ impl Schema {
         self.recorded(response, &actor, action, trail.take()).await
     }
 
+    /// A session without a second factor gets to one, and nowhere else.
+    async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
+        if prepared.enrolling || actor.session.is_none_or(|session| session.strong) {
+            return None;
+        }
+        let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
+        let response = *refused("SECOND_FACTOR_REQUIRED", message.to_owned(), &[]);
+        let trail = Trail::default();
+        trail.denied("second-factor");
+        Some(self.recorded(response, actor, prepared.action.clone(), trail.take()).await)
+    }
+
     /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
+        if actor.session.is_some_and(|session| !session.strong) {
+            let schema = self.clone();
+            let refused = async move { schema.too_weak(&Prepared { enrolling: false, ..prepared }, &actor).await };
+            return Box::pin(futures_util::stream::once(refused).filter_map(std::future::ready));
+        }
         let trail = Trail::default();
         let action = prepared.action;
         let schema = self.clone();

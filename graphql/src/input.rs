@@ -21,6 +21,7 @@ impl<T> IsSet for MaybeUndefined<T> {
 }
 impl IsSet for String {}
 impl IsSet for ID {}
+impl IsSet for crate::scalars::SecretText {}
 impl IsSet for bool {}
 impl IsSet for i64 {}
 impl IsSet for i32 {}

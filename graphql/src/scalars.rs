@@ -11,6 +11,24 @@ fn in_calendar(date: &NaiveDate) -> bool {
     (1..=9999).contains(&date.year())
 }
 
+/// A password or a one-time code: never in answers, never in logs.
+#[derive(Clone, Debug)]
+pub struct SecretText(pub domain::staff::Secret);
+
+/// A password or a one-time code: a string that appears in no answer and no log. Send it as a variable, never in the document.
+#[Scalar(name = "Secret")]
+impl ScalarType for SecretText {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(SecretText(domain::staff::Secret::new(text))),
+            _ => Err(InputValueError::custom("a secret is a string")),
+        }
+    }
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+}
+
 /// A calendar date, `YYYY-MM-DD`, by the official time of the country (UTC+8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);

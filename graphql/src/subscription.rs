@@ -44,7 +44,7 @@ impl Subscriptions {
             let (domain, actor, trail, want) = (domain.clone(), actor.clone(), trail.clone(), want.clone());
             async move {
                 let want = want?;
-                let asking = domain::signin::Asking { language: actor.language, request_id: actor.request_id.clone(), purpose: Some(actor.purpose.clone()) };
+                let asking = domain::signin::Asking { language: actor.language, request_id: actor.request_id.clone(), purpose: Some(actor.purpose.clone()), session: actor.session.map(|s| s.id) };
                 // Grants may have changed since the last event.
                 let actor = match mutant::off("subscription.fresh") {
                     true => actor,

@@ -38,7 +38,7 @@ impl World {
             format!("sqlite://{}", data.path().join("test.sqlite").display())
         };
         let clock: Arc<dyn Clock> = Arc::new(TestClock::at("2026-11-24T02:00:00Z".parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sealing: Default::default() };
+        let options = DomainOptions { database_url: url.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock, rules: Default::default(), sign_in: Default::default(), sealing: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         domain::demo::prepare(&domain).await.expect("prepared");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() }, true);
@@ -46,7 +46,7 @@ impl World {
     }
 
     pub async fn persona(&self, name: &str) -> Actor {
-        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None }).await.expect("signs in")
+        self.domain.act_as(name, domain::signin::Asking { language: Language::English, request_id: "test".into(), purpose: None, session: None }).await.expect("signs in")
     }
 
     /// A viewer with grants of its own.
@@ -65,6 +65,7 @@ impl World {
             legal_basis: String::new(),
             grants: Arc::new(grants),
             lens: Arc::new(lens),
+            session: None,
         }
     }
 

@@ -101,10 +101,22 @@ impl MigrationTrait for Migration {
         m.create_table(identity).await?;
         unique(m, "account_identity", &["issuer", "subject"]).await?;
         index(m, "account_identity", &["account_id"]).await?;
+        let event = Table::create()
+            .table("account_event")
+            .col(key())
+            .col(uuid("account_id"))
+            .col(string("action"))
+            .col(binary("reason"))
+            .col(timestamp_with_time_zone("created_at"))
+            .col(uuid("created_by"))
+            .foreign_key(&mut reference("account_event", "account_id", "account", "id"))
+            .to_owned();
+        m.create_table(event).await?;
+        index(m, "account_event", &["account_id", "id"]).await?;
         Ok(())
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(m, &["account_identity", "refresh_token", "session", "ticket", "recovery_code", "credential", "rate_window"]).await
+        drop_tables(m, &["account_event", "account_identity", "refresh_token", "session", "ticket", "recovery_code", "credential", "rate_window"]).await
     }
 }

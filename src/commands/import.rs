@@ -51,7 +51,7 @@ pub async fn import(settings: &Settings, job: Job, clock: Arc<dyn Clock>) -> Res
     let config = Config::load(&settings.flags())?;
     telemetry::start_logs(config.log_format, "warn");
     let domain = open(&config, true, clock).await?;
-    let asking = Asking { language: Language::Chinese, request_id: format!("cli-{}", domain.clock.id()), purpose: None };
+    let asking = Asking { language: Language::Chinese, request_id: format!("cli-{}", domain.clock.id()), purpose: None, session: None };
     let actor = domain.act_as(account, asking).await.map_err(|error| match error {
         SignInError::Unknown => Failure::Usage(format!("--as {account}: there is no active account of that name")),
         SignInError::Purpose { .. } => Failure::Usage(error.to_string()),

@@ -10,6 +10,7 @@ mod verify;
 use crate::cli::{Admin, Cli, Command, Settings};
 use crate::config::{Config, ConfigError, Flags, Profile};
 use crate::keys::{self, KeyError, LocalKeys};
+use domain::administrators::FirstAdministrator;
 use domain::demo::PERSONAS;
 use crate::{serve, telemetry, token};
 use domain::clock::{Clock, SystemClock};
@@ -92,7 +93,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Verify { settings } => verify::verify(&settings, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,
-        Command::Admin(Admin::Create { settings, username, name, id }) => admin::create(&settings, id, &username, &name, clock).await,
+        Command::Admin(Admin::Create { settings, username, name, role, id, external_issuer, external_subject }) => {
+            let external = external_issuer.as_deref().zip(external_subject.as_deref());
+            admin::create(&settings, FirstAdministrator { role: &role, id, username: username.trim(), display_name: name.trim(), external }, clock).await
+        }
         Command::Doctor { settings, listen } => doctor::doctor(&settings, listen, clock).await,
     }
 }
@@ -117,6 +121,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         migrate,
         clock,
         rules: config.rules.clone(),
+        sign_in: config.sign_in.clone(),
     };
     Ok(Domain::open(options).await?)
 }

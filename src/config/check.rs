@@ -5,6 +5,7 @@ use crate::listen::peer::Network;
 use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
 use domain::rates::{KINDS, Rule, Rules};
+use domain::staff::{self, password::Cost};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -58,6 +59,13 @@ const KEYS: &[&str] = &[
     "keys.sealing_token_file",
     "sealing.algorithm",
     "rates",
+    "sign_in.memory_kib",
+    "sign_in.passes",
+    "sign_in.lanes",
+    "sign_in.hashes_at_once",
+    "sign_in.idle_minutes",
+    "sign_in.longest_hours",
+    "sign_in.activation_hours",
 ];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
@@ -99,6 +107,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let forwarded_by = c.get("forwarded_header", "x-forwarded or forwarded").unwrap_or_default();
     let budgets = c.budgets(production, limits.document.cost);
     let rules = c.rates();
+    let sign_in = c.sign_in();
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -128,6 +137,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         sealing,
         budgets,
         rules,
+        sign_in,
     })
 }
 
@@ -201,6 +211,25 @@ impl Check<'_> {
             fragments: read("limits.fragments", usual.fragments, 10_000),
             operations: read("limits.operations", usual.operations, 1000),
             cost: self.number("limits.cost", usual.cost, 1, 1 << 40),
+        }
+    }
+
+    /// The least is what OWASP's password storage sheet and ASVS 5 (7.3) ask for.
+    fn sign_in(&mut self) -> staff::Settings {
+        let usual = staff::Settings::default();
+        let count = |n: i64| u64::try_from(n).unwrap_or(1);
+        let mut read = |key: &str, default: u64, least: u64, most: u64| self.number(&format!("sign_in.{key}"), default, least, most) as u32;
+        staff::Settings {
+            cost: Cost {
+                memory_kib: read("memory_kib", usual.cost.memory_kib.into(), 19 * 1024, 1 << 20),
+                passes: read("passes", usual.cost.passes.into(), 2, 20),
+                lanes: read("lanes", usual.cost.lanes.into(), 1, 8),
+            },
+            hashes_at_once: read("hashes_at_once", usual.hashes_at_once as u64, 1, 256) as usize,
+            idle: TimeDelta::minutes(read("idle_minutes", count(usual.idle.num_minutes()), 15, 60).into()),
+            longest: TimeDelta::hours(read("longest_hours", count(usual.longest.num_hours()), 1, 12).into()),
+            activation: TimeDelta::hours(read("activation_hours", count(usual.activation.num_hours()), 1, 168).into()),
+            ..usual
         }
     }
 

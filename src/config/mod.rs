@@ -138,6 +138,7 @@ pub struct Config {
     pub sealing: SealingConfig,
     pub budgets: Budgets,
     pub rules: domain::rates::Rules,
+    pub sign_in: domain::staff::Settings,
 }
 
 /// What the command line says about settings.

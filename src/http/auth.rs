@@ -67,7 +67,7 @@ fn same_grants(a: &Actor, b: &Actor) -> bool {
 }
 
 pub async fn actor(app: &App, verified: &Verified, purpose: Option<String>, context: &Context) -> Result<Actor, Refused> {
-    let asking = Asking { language: context.language, request_id: context.request_id.clone(), purpose };
+    let asking = Asking { language: context.language, request_id: context.request_id.clone(), purpose, session: verified.session };
     app.domain.sign_in(&verified.subject, asking).await.map_err(|error| match error {
         SignInError::Unknown => Refused::unauthenticated(Some("invalid_token")),
         SignInError::Purpose { granted } => {

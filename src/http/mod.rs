@@ -2,7 +2,7 @@
 
 pub mod answer;
 pub mod auth;
-mod cors;
+pub mod cors;
 mod graphql;
 mod health;
 pub mod negotiate;
@@ -100,6 +100,7 @@ pub fn router(app: Shared) -> Router {
         .route("/explorer", any(crate::explorer::pages::index))
         .route("/explorer/", any(crate::explorer::pages::slash))
         .route("/explorer/{file}", any(crate::explorer::pages::file))
+        .merge(crate::signin::routes())
         .fallback(unknown)
         .layer(from_fn_with_state(app.clone(), frame))
         .with_state(app)
@@ -124,6 +125,7 @@ async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> R
     };
     let route = route_of(request.uri().path());
     let media = negotiate::for_errors(request.headers());
+    let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     request.extensions_mut().insert(context.clone());
@@ -153,6 +155,7 @@ async fn frame(State(app): State<Shared>, mut request: Request, next: Next) -> R
         figures.mark(headers);
     }
     cors::mark(&app.config.cors_origins, origin.as_ref(), headers);
+    crate::signin::let_credentials(&app.config.cors_origins, &path, origin.as_ref(), headers);
     let elapsed = started.elapsed();
     metrics::counter!(telemetry::REQUESTS, "route" => route, "outcome" => done.outcome).increment(1);
     metrics::histogram!(telemetry::SECONDS, "route" => route).record(elapsed.as_secs_f64());
@@ -200,6 +203,8 @@ fn route_of(path: &str) -> &'static str {
         "/uploads" => "uploads",
         "/metrics" => "metrics",
         "/.well-known/jwks.json" => "keys",
+        "/sign-out" => "sign-in",
+        _ if path == "/sign-in" || path.starts_with("/sign-in/") => "sign-in",
         _ if path.starts_with("/health/") => "health",
         _ if path == "/" || path.starts_with("/explorer") => "explorer",
         _ => "other",

@@ -1,5 +1,7 @@
 //! Access tokens: made for personas, verified against local keys and those of the issuers.
 
+#[cfg(test)]
+mod fuzz_tests;
 mod issuer;
 #[cfg(test)]
 mod issuer_tests;
@@ -13,6 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use domain::access::mutant;
 use domain::check;
 use domain::clock::Clock;
+use domain::staff::Opened;
 use issuer::RemoteIssuer;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::json;
@@ -53,6 +56,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub subject: String,
+    /// The session it belongs to; only tokens of our own have one.
+    pub session: Option<Uuid>,
     pub expires: i64,
 }
 
@@ -101,11 +106,13 @@ impl Verifier {
         }
         let claims = &parsed.claims;
         let audience_is = |audience: &str| claims.audience.iter().any(|a| a == audience);
+        let mut session = None;
         if let Some(local) = self.local.as_ref().filter(|l| check!("token.local-issuer", l.issuer == claims.issuer)) {
             if !check!("token.audience", audience_is(&local.audience)) {
                 return Err(Refusal::Audience);
             }
             check_signature(local.keys.get(&parsed.kid).ok_or(Refusal::Key)?, &parsed)?;
+            session = claims.session.as_deref().map(|sid| Uuid::try_parse(sid).map_err(|_| Refusal::Claim("sid"))).transpose()?;
         } else {
             let remote = self.remote.iter().find(|r| check!("token.issuer", r.config.issuer == claims.issuer)).ok_or(Refusal::Issuer)?;
             if !check!("token.issuer-audience", audience_is(&remote.config.audience)) {
@@ -113,7 +120,7 @@ impl Verifier {
             }
             check_signature(&*remote.key(&parsed.kid).await?, &parsed)?;
         }
-        let verified = Verified { subject: parsed.claims.subject, expires: parsed.claims.expires };
+        let verified = Verified { session, subject: parsed.claims.subject, expires: parsed.claims.expires };
         self.remember(fingerprint, &verified, now);
         Ok(verified)
     }
@@ -145,6 +152,18 @@ fn check_signature(key: &Key, parsed: &strict::Parsed<'_>) -> Result<(), Refusal
         _ if mutant::off("token.signature") => Ok(()),
         _ => Err(Refusal::Signature),
     }
+}
+
+/// An access token of a session.
+pub fn mint_for_session(keys: &LocalKeys, audience: &str, opened: &Opened, expires: i64, clock: &dyn Clock) -> Result<String, KeyError> {
+    let key = keys.keys.first().ok_or_else(|| KeyError::None("the data folder".into()))?;
+    let now = clock.now().timestamp();
+    let header = json!({ "alg": key.alg, "typ": "at+jwt", "kid": key.kid });
+    let claims = json!({
+        "iss": keys.issuer, "aud": audience, "sub": opened.account.to_string(), "jti": clock.id().to_string(),
+        "iat": now, "nbf": now, "exp": expires, "sid": opened.session.to_string(), "amr": opened.methods,
+    });
+    key.sign(&header, &claims).map_err(|e| KeyError::Damaged { path: "the signing keys".into(), what: e.to_string() })
 }
 
 /// An access token for an account, signed with the first local key.

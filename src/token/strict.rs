@@ -27,6 +27,7 @@ pub struct Claims {
     pub expires: i64,
     pub not_before: i64,
     pub issued: i64,
+    pub session: Option<String>,
 }
 
 #[derive(Debug)]
@@ -76,6 +77,7 @@ pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
         expires: seconds(&claims, "exp")?,
         not_before: seconds(&claims, "nbf")?,
         issued: seconds(&claims, "iat")?,
+        session: claims.contains_key("sid").then(|| text(&claims, "sid").map(str::to_owned)).transpose()?,
     };
     Ok(Parsed { alg, kid: text(&header, "kid")?.to_owned(), claims, message, signature })
 }

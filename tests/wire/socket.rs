@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn open(server: &Server, origin: Option<&str>) -> Result<Socket, Error> {
     let mut request = format!("{}/graphql", server.url.replacen("http", "ws", 1)).into_client_request()?;
@@ -36,7 +36,7 @@ async fn hear_json(socket: &mut Socket) -> Value {
     serde_json::from_str(hear(socket).await.to_text().unwrap()).unwrap()
 }
 
-async fn hear_close(socket: &mut Socket) -> u16 {
+pub async fn hear_close(socket: &mut Socket) -> u16 {
     loop {
         if let Message::Close(frame) = hear(socket).await {
             return frame.map_or(1005, |f| f.code.into());
@@ -47,6 +47,14 @@ async fn hear_close(socket: &mut Socket) -> u16 {
 async fn acknowledged(server: &Server) -> Socket {
     let mut socket = open(server, None).await.unwrap();
     say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", server.token("county-officer")) } })).await;
+    assert_eq!(hear_json(&mut socket).await["type"], "connection_ack");
+    socket
+}
+
+/// A socket that was acknowledged for a token.
+pub async fn open_with(server: &Server, token: &str) -> Socket {
+    let mut socket = open(server, None).await.unwrap();
+    say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } })).await;
     assert_eq!(hear_json(&mut socket).await["type"], "connection_ack");
     socket
 }

@@ -34,6 +34,14 @@ pub struct Grant {
     pub purpose: String,
 }
 
+/// The session a token belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRef {
+    pub id: Uuid,
+    /// Without a second factor it is good for enrolling one, and for nothing else.
+    pub strong: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub account: Uuid,
@@ -47,4 +55,6 @@ pub struct Actor {
     pub legal_basis: String,
     pub grants: Arc<Vec<Grant>>,
     pub lens: Arc<Lens>,
+    /// None for tokens of other issuers, of clients and of personas.
+    pub session: Option<SessionRef>,
 }

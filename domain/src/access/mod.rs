@@ -7,6 +7,6 @@ pub mod mutant;
 pub mod policy;
 pub mod scope;
 
-pub use actor::{Actor, Grant, Language};
+pub use actor::{Actor, Grant, Language, SessionRef};
 pub use lens::{Lens, RowAccess, View};
 pub use policy::{Basis, Decision, Decisions, Policy};

@@ -87,7 +87,12 @@ pub const ACTIONS: &[&str] = &[
     "registerChild", "correctChild", "addGuardian", "endGuardianship", "recordFact", "endFact", "classifyChild", "enrolChild",
     "endEnrolment", "openIntervention", "closeIntervention", "recordVisit", "addAttachment", "assignDirector", "closeFile",
     "reopenFile", "importSurvey", "readStatistics", "settleAlert",
+    "createAccount", "disableAccount", "enableAccount", "resetSecondFactor", "issueActivationCode",
 ];
+
+/// What everyone who is signed in may do to one's own account, without any grant.
+pub const OWN_ACTIONS: &[&str] =
+    &["changePassword", "beginTotpEnrolment", "confirmTotpEnrolment", "newRecoveryCodes", "revokeSession", "signOutEverywhere"];
 
 #[derive(Debug, thiserror::Error)]
 #[error("the access policy is not usable: {0}")]

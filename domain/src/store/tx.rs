@@ -5,7 +5,7 @@ use super::{Db, meter};
 use crate::access::Actor;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use entity::Table;
+use entity::{Family, Table};
 use entity::tables::{audit_child, change_log, outbox};
 use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
 use sea_orm::{
@@ -45,6 +45,11 @@ pub(crate) fn is_double(error: &Error) -> bool {
 /// Changes recorded with single values; SQLite takes 32,766 of them in a statement.
 const FEW: usize = 100;
 
+/// What others are told of: rows of internal tables are on record, and nothing more.
+fn announced(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    changes.iter().filter(|change| change.table.family != Family::Internal)
+}
+
 fn payload(change: &Change, action: &str) -> String {
     serde_json::json!({
         "type": change.table.type_name, "id": change.id, "childId": change.child, "version": change.version, "action": action,
@@ -82,6 +87,12 @@ impl Tx {
     pub(crate) async fn execute_delete(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<u64> {
         meter::count();
         Ok(self.inner.execute(delete).await?.rows_affected())
+    }
+
+    /// Deletes, and gives back what was there.
+    pub(crate) async fn delete_returning(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<Vec<QueryResult>> {
+        meter::count();
+        Ok(self.inner.query_all(delete).await?)
     }
 
     pub(crate) async fn execute_update(&mut self, update: &UpdateStatement) -> Result<u64> {
@@ -150,7 +161,7 @@ impl Tx {
         log.into_table("change_log").columns(["tx", "at", "child_id", "object_type", "object_id", "object_version", "action", "actor_id"]);
         let mut outbox = Query::insert();
         outbox.into_table("outbox").columns(["id", "topic", "payload", "created_at"]);
-        for change in changes {
+        for change in announced(changes) {
             // On PostgreSQL a reader takes what lies below the oldest running transaction, in (tx, seq): that is the order of commits.
             let tx: Expr = if postgres { Expr::cust("pg_current_xact_id()::text::bigint") } else { Expr::val(0_i64) };
             log.values_panic([
@@ -170,8 +181,10 @@ impl Tx {
         if !children.is_empty() {
             statements.push(crate::audit::insert_children(audit_id, &children));
         }
-        statements.push(log);
-        statements.push(outbox);
+        if announced(changes).next().is_some() {
+            statements.push(log);
+            statements.push(outbox);
+        }
         if postgres { self.all_in_one(&statements).await } else { self.one_by_one(&statements).await }
     }
 
@@ -202,6 +215,9 @@ impl Tx {
             if let Some(child) = change.child.filter(|child| seen.insert(*child)) {
                 children.add(&[child.into(), audit_id.into()])?;
             }
+            if change.table.family == Family::Internal {
+                continue;
+            }
             log.add(&[
                 tx.into(),
                 at.into(),
@@ -228,6 +244,9 @@ impl Tx {
 
     /// PostgreSQL takes several inserts in one statement, and so in one round trip.
     async fn all_in_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
+        if statements.len() < 2 {
+            return self.one_by_one(statements).await;
+        }
         use sea_orm::sea_query::{Alias, CommonTableExpression, WithClause};
         let mut with = WithClause::new();
         let (last, first) = statements.split_last().ok_or_else(|| Error::internal("nothing to record"))?;

@@ -1,5 +1,6 @@
 //! The roots of writing: one mutation for each action.
 
+mod account;
 mod alerts;
 mod casework;
 mod files;
@@ -13,6 +14,7 @@ use crate::context::{actor, domain};
 use crate::fields::camel;
 use crate::input::InputSpec;
 use async_graphql::Context;
+use account::*;
 use alerts::*;
 use casework::*;
 use files::*;
@@ -21,11 +23,11 @@ use programmes::*;
 
 macro_rules! mutations {
     ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident by $case:ident;)+) => {
-        pub struct Mutation;
+        #[derive(Default)]
+        pub struct Acts;
 
-        /// The roots of writing: one mutation for each action, each in a transaction of its own.
-        #[async_graphql::Object(name = "Mutation")]
-        impl Mutation {
+        #[async_graphql::Object]
+        impl Acts {
             $(
                 $(#[doc = $doc])+
                 async fn $name(&self, ctx: &Context<'_>, #[graphql(desc = "What to do.")] input: $input) -> Option<$payload> {
@@ -43,12 +45,32 @@ macro_rules! mutations {
             )+
         }
 
-        /// Every input, for the coverage test and the documentation.
-        pub static INPUTS: &[&InputSpec] = &[$($input::SPEC,)+];
+        static SPECS: &[&InputSpec] = &[$($input::SPEC,)+];
     };
 }
 
+/// The roots of writing: one mutation for each action, each in a transaction of its own.
+#[derive(async_graphql::MergedObject, Default)]
+pub struct Mutation(Acts, Telling);
+
+/// Every input, for the coverage test and the documentation.
+pub fn inputs() -> impl Iterator<Item = &'static InputSpec> {
+    SPECS.iter().chain(TELLING).copied()
+}
+
 mutations! {
+    /// Changes one's own password.
+    change_password(ChangePasswordInput) -> ChangePasswordPayload by change_password;
+    /// Ends one of your sessions, on all servers within five seconds.
+    revoke_session(RevokeSessionInput) -> RevokeSessionPayload by revoke_session;
+    /// Ends all your sessions, this one too unless it is to be kept, on all servers within five seconds.
+    sign_out_everywhere(SignOutEverywhereInput) -> SignOutEverywherePayload by sign_out_everywhere;
+    /// Suspends an account: its sessions end within five seconds, and nothing of it signs in.
+    disable_account(DisableAccountInput) -> DisableAccountPayload by disable_account;
+    /// Makes a suspended account active again.
+    enable_account(EnableAccountInput) -> EnableAccountPayload by enable_account;
+    /// Takes a lost second factor away.
+    reset_second_factor(ResetSecondFactorInput) -> ResetSecondFactorPayload by reset_second_factor;
     /// Opens a file for a child. Refused with ALREADY_ON_FILE when the child has one anywhere in the country.
     register_child(RegisterChildInput) -> RegisterChildPayload by register_child;
     /// Corrects what a file says of the child. A field that is not sent stays; null clears it.

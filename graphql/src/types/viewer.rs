@@ -1,6 +1,10 @@
 //! The viewer: who is asking, and what that allows.
 
-use async_graphql::{Enum, ID, SimpleObject};
+use crate::context::{actor, domain};
+use crate::errors::soft;
+use crate::ids;
+use crate::scalars::DateTime;
+use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject};
 
 /// What happens to data of a class.
 #[derive(Enum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,8 +74,66 @@ pub struct GrantSummary {
     pub purpose: String,
 }
 
+/// One sign-in of yours that goes on.
+#[derive(SimpleObject)]
+pub struct Session {
+    /// Id of the session, for revokeSession.
+    pub id: ID,
+    /// `browser` where the refresh token is kept in a cookie, otherwise `app`.
+    pub client: String,
+    /// What was shown at sign-in (RFC 8176): pwd, otp, mfa, recovery, fed.
+    pub methods: Vec<String>,
+    /// When it began.
+    pub created_at: DateTime,
+    /// When it was last carried on.
+    pub used_at: DateTime,
+    /// When it ends at the latest.
+    pub ends_at: DateTime,
+    /// Whether this request is part of it.
+    pub current: bool,
+}
+
+/// Your second factor.
+#[derive(SimpleObject)]
+pub struct SecondFactor {
+    /// Whether one is in use.
+    pub enrolled: bool,
+    /// How many recovery codes are left of ten.
+    pub recovery_codes_left: i64,
+}
+
+#[ComplexObject]
+impl Viewer {
+    /// Your sessions that go on, newest first, at most 100.
+    async fn sessions(&self, ctx: &Context<'_>) -> Option<Vec<Session>> {
+        let current = actor(ctx).session.map(|s| s.id);
+        let found = soft(ctx, domain(ctx).my_sessions(actor(ctx)).await)?;
+        Some(
+            found
+                .into_iter()
+                .map(|s| Session {
+                    id: ids::of("Session", s.id),
+                    client: s.client,
+                    methods: s.methods,
+                    created_at: DateTime(s.created_at),
+                    used_at: DateTime(s.used_at),
+                    ends_at: DateTime(s.ends_at),
+                    current: current == Some(s.id),
+                })
+                .collect(),
+        )
+    }
+
+    /// Your second factor.
+    async fn second_factor(&self, ctx: &Context<'_>) -> Option<SecondFactor> {
+        let (enrolled, recovery_codes_left) = soft(ctx, domain(ctx).my_second_factor(actor(ctx)).await)?;
+        Some(SecondFactor { enrolled, recovery_codes_left })
+    }
+}
+
 /// Who is asking, for which purpose, and what that allows.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Viewer {
     /// Id of the viewer.
     pub id: ID,
