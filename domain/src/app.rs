@@ -139,6 +139,7 @@ impl Domain {
             profile: options.profile,
             changes,
         }));
+        domain.seal_open_names().await?;
         tokio::spawn(watch_keys(Arc::downgrade(&domain.0)));
         Ok(domain)
     }

@@ -426,7 +426,7 @@ crate::table! {
         #[sea_orm(primary_key, auto_increment = false)]
         id: Uuid => Public,
         account_id: Uuid => Registry,
-        file_name: String => Registry,
+        file_name: Sealed => Registry,
         byte_size: i64 => Registry,
         sha256: Vec<u8> => Registry,
         created_at: Time => Registry,
@@ -438,7 +438,7 @@ crate::table! {
         version: i64 => Public,
         account_id: Uuid => Registry,
         division: i64 => Registry,
-        file_name: String => Registry,
+        file_name: Sealed => Registry,
         sha256: Vec<u8> => Registry,
         state: ImportState => Registry,
         rows: i64 => Registry,
@@ -698,6 +698,13 @@ crate::table! {
         subject: String => Account,
         created_at: Time => Account,
         created_by: Uuid => Account,
+    }
+    /// Names of files from before they were sealed; empty once a server has started.
+    open_file_name "open_file_name" OpenFileName: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        id: Uuid => Registry,
+        owner: String => Registry,
+        name: String => Registry,
     }
     /// Why an administrator acted on an account.
     account_event "account_event" AccountEvent: Internal {

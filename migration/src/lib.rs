@@ -16,6 +16,7 @@ mod m20261124_000009_audit;
 mod m20261124_000010_access;
 mod m20261124_000011_clients;
 mod m20261124_000012_data_keys;
+mod m20261124_000012_sealed_names;
 mod columns;
 
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_access::Migration),
             Box::new(m20261124_000011_clients::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
+            Box::new(m20261124_000012_sealed_names::Migration),
         ]
     }
 }

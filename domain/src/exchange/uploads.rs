@@ -7,10 +7,10 @@ use crate::command::{Meta, Outcome, Start};
 use crate::error::{Error, Result};
 use crate::exchange::survey::{Mapping, OpenError};
 use crate::problems::{UserError, UserErrorCode};
-use crate::sealing::SealedReader;
+use crate::sealing::{Place as SealPlace, SealedReader};
 use crate::store::Change;
 use chrono::NaiveDate;
-use entity::DivisionCode;
+use entity::{DivisionCode, Table};
 use entity::tables::{import_batch, upload};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -35,7 +35,33 @@ const WAIT: Duration = Duration::from_secs(3);
 /// For a dry run, mending and the import itself.
 const UPLOADS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
+/// Where a file's name is sealed.
+pub(super) fn name_of(table: &Table, row: Uuid) -> SealPlace<'_> {
+    SealPlace { table: table.name, column: "file_name", row }
+}
+
 impl Domain {
+    /// Seals the names of files that a former version kept in the clear.
+    pub(crate) async fn seal_open_names(&self) -> Result<()> {
+        let select = Query::select().columns(["id", "owner", "name"]).from("open_file_name").limit(500).to_owned();
+        loop {
+            let rows = self.db.all(&select).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let mut tx = self.db.begin().await?;
+            for row in &rows {
+                let (id, owner, name): (Uuid, String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+                let table = [&upload::TABLE, &import_batch::TABLE].into_iter().find(|t| t.name == owner).ok_or_else(|| Error::internal("a name of no file"))?;
+                tx.set_bytes(table, &["file_name"], &[(id, vec![Some(self.keys.seal(name_of(table, id), &name, self.clock.as_ref())?.0)])]).await?;
+                let mut delete = Query::delete();
+                delete.from_table("open_file_name").and_where(Expr::col("id").eq(id));
+                tx.execute_delete(&delete).await?;
+            }
+            tx.commit_bare().await?;
+        }
+    }
+
     /// Where the bytes of an upload lie, sealed ([`crate::sealing::Keyring::seal_stream`]).
     pub fn upload_path(&self, id: Uuid) -> PathBuf {
         self.data.join("uploads").join(id.to_string())
@@ -71,7 +97,7 @@ impl Domain {
         tx.insert(upload::ActiveModel {
             id: Set(id),
             account_id: Set(actor.account),
-            file_name: Set(file_name.chars().take(255).collect()),
+            file_name: Set(self.keys.seal(name_of(&upload::TABLE, id), &file_name.chars().take(255).collect::<String>(), self.clock.as_ref())?),
             byte_size: Set(byte_size),
             sha256: Set(sha256.to_vec()),
             created_at: Set(self.clock.now()),
@@ -98,7 +124,7 @@ impl Domain {
             }
         };
         let batch = work.id(None);
-        let row = batch_row(self, actor, batch, division.map_or(actor.division, DivisionCode::value), &file_name, &opened.sha256);
+        let row = batch_row(self, actor, batch, division.map_or(actor.division, DivisionCode::value), &file_name, &opened.sha256)?;
         work.tx.insert(row).await?;
         work.inserted(&import_batch::TABLE, batch, None);
         let outcome = work.finish(batch, None).await?;
@@ -125,7 +151,7 @@ impl Domain {
         let Some(row) = self.db.as_viewer(&actor.lens).one(&select).await? else {
             return Ok((Err(refused(UserErrorCode::UploadNotFound, "uploadId", None)), source));
         };
-        let file_name: String = row.try_get_by_index(0)?;
+        let file_name = self.keys.open(name_of(&upload::TABLE, input.upload), &row.try_get_by_index::<Vec<u8>>(0)?)?;
         let division = match input.division.as_deref().map(DivisionCode::parse) {
             Some(None) => return Ok((Err(refused(UserErrorCode::UnknownDivision, "divisionCode", None)), source)),
             other => other.flatten(),

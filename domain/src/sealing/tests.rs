@@ -186,3 +186,24 @@ async fn keys_move_to_another_wrapping_key_all_or_none() {
         assert!(matches!(former, Err(KeysError::Kms(KmsError::OtherKey { .. }))));
     }
 }
+
+/// Names of files that were kept in the clear are sealed by the next start, and gone from where they lay.
+#[tokio::test]
+async fn open_names_of_files_are_sealed_at_the_next_start() {
+    for domain in each().await {
+        crate::demo::prepare(&domain).await.expect("prepared");
+        let officer = domain.act_as("county-officer", Default::default()).await.expect("a persona");
+        let id = domain.clock.id();
+        domain.announce_upload(&officer, "旧名.xlsx", &[0; 32], 1, id).await.expect("announced");
+        let literal = if domain.db.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) };
+        let tx = domain.db.begin().await.expect("begun");
+        let empty = if domain.db.is_postgres() { "''::bytea" } else { "x''" };
+        tx.run(&format!("UPDATE upload SET file_name = {empty}"), []).await.expect("emptied");
+        tx.run(&format!("INSERT INTO open_file_name (id, owner, name) VALUES ({literal}, 'upload', '旧名.xlsx')"), []).await.expect("put");
+        tx.commit_bare().await.expect("committed");
+        let next = domain.beside().await;
+        assert_eq!(number(&domain, "SELECT COUNT(*) FROM open_file_name").await, 0);
+        let sealed: Vec<u8> = next.db.raw("SELECT file_name FROM upload").await.expect("read")[0].try_get_by_index(0).expect("bytes");
+        assert_eq!(next.keys.open(Place { table: "upload", column: "file_name", row: id }, &sealed).expect("opens"), "旧名.xlsx");
+    }
+}

@@ -14,14 +14,14 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use uuid::Uuid;
 
-pub(in crate::exchange) fn batch_row(domain: &Domain, actor: &Actor, id: Uuid, division: i64, file_name: &str, sha256: &[u8]) -> import_batch::ActiveModel {
+pub(in crate::exchange) fn batch_row(domain: &Domain, actor: &Actor, id: Uuid, division: i64, file_name: &str, sha256: &[u8]) -> Result<import_batch::ActiveModel> {
     let now = domain.clock.now();
-    import_batch::ActiveModel {
+    Ok(import_batch::ActiveModel {
         id: Set(id),
         version: Set(1),
         account_id: Set(actor.account),
         division: Set(division),
-        file_name: Set(file_name.to_owned()),
+        file_name: Set(domain.keys.seal(Place { table: import_batch::TABLE.name, column: "file_name", row: id }, file_name, domain.clock.as_ref())?),
         sha256: Set(sha256.to_vec()),
         state: Set(ImportState::Running),
         rows: Set(0),
@@ -33,7 +33,7 @@ pub(in crate::exchange) fn batch_row(domain: &Domain, actor: &Actor, id: Uuid, d
         created_by: Set(actor.account),
         updated_at: Set(now),
         updated_by: Set(actor.account),
-    }
+    })
 }
 
 pub(super) async fn insert(domain: &Domain, actor: &Actor, row: import_batch::ActiveModel, id: Uuid) -> Result<()> {

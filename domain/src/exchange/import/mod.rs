@@ -144,7 +144,7 @@ impl Domain {
         let opened = opened.map_err(|error| unreadable(actor, &error))?;
         let batch = self.clock.id();
         let division = options.division.map_or(actor.division, DivisionCode::value);
-        let row = batch_row(self, actor, batch, division, &options.file_name, &opened.sha256);
+        let row = batch_row(self, actor, batch, division, &options.file_name, &opened.sha256)?;
         batch::insert(self, actor, row, batch).await?;
         let job = Job {
             batch,
