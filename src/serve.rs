@@ -7,6 +7,7 @@ use crate::http::rates::Rates;
 use crate::http::{self, App, Shared};
 use crate::listen::{self, Terms, accept, listen};
 use crate::seams::{self, Behind};
+use crate::signin::external::Provider;
 use crate::telemetry;
 use crate::token::{self, Verifier};
 use domain::Domain;
@@ -48,6 +49,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let app: Shared = Arc::new(App {
         schema: graphql::Schema::new(domain.clone(), config.limits.document.clone(), !config.profile.is_production()),
         verifier: Verifier::new(&config, keys.as_ref(), clock.clone()).map_err(|e| other(&e))?,
+        providers: config.external.providers.iter().cloned().map(Provider::new).collect(),
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
         in_flight: Semaphore::new(config.limits.in_flight),

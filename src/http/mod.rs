@@ -15,6 +15,7 @@ pub mod ws;
 use crate::config::Config;
 use crate::explorer::Explorer;
 use crate::keys::LocalKeys;
+use crate::signin::external::Provider;
 use crate::listen::peer::{Client, Peer};
 use crate::telemetry::{self, Gauge};
 use crate::token::Verifier;
@@ -48,6 +49,7 @@ pub struct App {
     pub schema: ::graphql::Schema,
     pub keys: Option<LocalKeys>,
     pub verifier: Verifier,
+    pub providers: Vec<Provider>,
     pub explorer: Explorer,
     pub metrics: PrometheusHandle,
     pub in_flight: Semaphore,

@@ -1,9 +1,9 @@
 //! Access tokens: made for personas, verified against local keys and those of the issuers.
 
-mod issuer;
+pub mod issuer;
 #[cfg(test)]
 mod issuer_tests;
-mod strict;
+pub mod strict;
 #[cfg(test)]
 mod tests;
 
@@ -138,6 +138,16 @@ impl Verifier {
             }
             map.insert(fingerprint, (verified.clone(), verified.expires.min(now + REMEMBERED)));
         }
+    }
+}
+
+pub fn check_signed(key: &Key, alg: Algorithm, message: &str, signature: &str) -> Result<(), Refusal> {
+    if key.alg != alg {
+        return Err(Refusal::Header("alg"));
+    }
+    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, key.alg) {
+        Ok(true) => Ok(()),
+        _ => Err(Refusal::Signature),
     }
 }
 

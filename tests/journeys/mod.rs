@@ -15,6 +15,7 @@ macro_rules! on_both_databases {
 mod bad_input;
 mod disk;
 mod divisions;
+mod external;
 mod explorer;
 mod kill;
 mod mutations;
