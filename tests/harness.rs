@@ -317,6 +317,14 @@ impl Server {
         self.wait_until_ready().await;
     }
 
+    /// What the process has used of the processors so far; 0 where the system does not tell.
+    pub fn processor_millis(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // Behind the name in brackets; in ticks of 10 ms.
+        let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+        fields.get(11..13).map_or(0, |used| used.iter().sum::<u64>() * 10)
+    }
+
     /// Asks the process to stop.
     pub fn terminate(&self) {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();

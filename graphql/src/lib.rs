@@ -6,6 +6,8 @@ mod context;
 mod directives;
 mod errors;
 pub mod fields;
+#[cfg(test)]
+mod fuzz_tests;
 mod ids;
 pub mod input;
 mod limits;

@@ -64,7 +64,7 @@ async fn hostile_documents_cost_little_and_are_answered_briefly() {
             }
         }
     }
-    println!("the most work: {} ms for {}", worst.0, worst.1);
+    eprintln!("the most work: {} ms for {}", worst.0, worst.1);
     let answer = world.ask(&officer, "{ viewer { id } }", crate::support::no_variables()).await;
     assert!(answer["data"]["viewer"]["id"].is_string(), "{answer}");
     world.end().await;

@@ -1,5 +1,7 @@
 //! Access tokens: made for personas, verified against local keys and those of the issuers.
 
+#[cfg(test)]
+mod fuzz_tests;
 pub mod issuer;
 #[cfg(test)]
 mod issuer_tests;

@@ -1,6 +1,7 @@
 //! The contract of the binary on the wire: HTTP, WebSocket, command line.
 
 mod command;
+mod hostile;
 mod http;
 mod network;
 mod rates;
@@ -8,3 +9,4 @@ mod signin;
 mod slow;
 mod socket;
 mod sse;
+mod supply;

@@ -1,6 +1,8 @@
 //! The database. Connections stay in here: the rest of the domain reads through scoped statements and writes through `Tx`.
 
 mod bulk;
+#[cfg(test)]
+mod cancel_tests;
 pub mod meter;
 mod open;
 mod rows;

@@ -31,16 +31,21 @@ const OWNER: &str = "child-welfare";
 /// SQLite's application id of our files, "CWel".
 const APPLICATION_ID: i64 = 0x4357_656c;
 
+/// PostgreSQL ends a statement after this, whoever waits for it or no longer does; changes of the schema are exempt.
+pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
     Write,
+    /// Changes of the schema take the time they take.
+    Migrate,
     Read,
     /// Nothing is made or changed, not even by mistake.
     Look,
 }
 
 async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, DbErr> {
-    let write = mode == Mode::Write;
+    let write = matches!(mode, Mode::Write | Mode::Migrate);
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(max)
@@ -67,6 +72,7 @@ async fn connect(url: &str, max: u32, mode: Mode) -> Result<DatabaseConnection, 
     });
     options.map_sqlx_postgres_opts(move |o| {
         let o = o.application_name(OWNER).statement_cache_capacity(256);
+        let o = if mode == Mode::Migrate { o } else { o.options([("statement_timeout", format!("{}s", LONGEST_STATEMENT.as_secs()))]) };
         if mode == Mode::Look { o.options([("default_transaction_read_only", "on")]) } else { o }
     });
     Database::connect(options).await
@@ -96,7 +102,13 @@ impl Db {
             if !options.migrate {
                 return Err(OpenError::NotMigrated(pending));
             }
-            migration::Migrator::up(&db.write, None).await?;
+            if sqlite {
+                migration::Migrator::up(&db.write, None).await?;
+            } else {
+                let patient = connect(&options.url, 1, Mode::Migrate).await?;
+                migration::Migrator::up(&patient, None).await?;
+                patient.close().await?;
+            }
         }
         if sqlite {
             db.write.execute_unprepared(&format!("PRAGMA application_id = {APPLICATION_ID}")).await?;
