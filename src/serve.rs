@@ -10,6 +10,7 @@ use crate::keys::{LiveKeys, partner};
 use crate::listen::{self, Terms, accept, listen};
 use crate::oauth::ClientKeys;
 use crate::seams::{self, Behind};
+use crate::signin::external::Provider;
 use crate::telemetry;
 use crate::token::{self, Verifier};
 use domain::Domain;
@@ -54,6 +55,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         schema: graphql::Schema::new(domain.clone(), config.limits.document.clone()),
         verifier: Verifier::new(&config, keys.clone(), clock.clone()),
         client_keys: ClientKeys::default(),
+        providers: config.external.providers.iter().cloned().map(Provider::new).collect(),
         explorer: Explorer::new(config.profile, &domain.policy).map_err(|e| other(&e))?,
         metrics: telemetry::start_metrics().map_err(|e| other(&e))?,
         in_flight: Semaphore::new(config.limits.in_flight),

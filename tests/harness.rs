@@ -142,16 +142,21 @@ impl Start {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let client = reqwest::Client::builder().tls_certs_only([certificate]).timeout(PATIENCE).build().unwrap();
-        self.start_as(folder, data, client, |address| format!("https://{}", address.replace("127.0.0.1", "localhost"))).await
+        self.start_as(folder, data, free_address(), client, |address| format!("https://{}", address.replace("127.0.0.1", "localhost"))).await
     }
 
     /// With its data in a folder that is there already.
     pub async fn start_in(self, folder: tempfile::TempDir, data: PathBuf) -> Server {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        self.start_as(folder, data, client, |address| format!("http://{address}")).await
+        self.start_at(folder, data, free_address()).await
     }
 
-    async fn start_as(self, folder: tempfile::TempDir, data: PathBuf, client: reqwest::Client, url: impl Fn(&str) -> String) -> Server {
+    /// At an address that others are to know beforehand.
+    pub async fn start_at(self, folder: tempfile::TempDir, data: PathBuf, address: String) -> Server {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
+        self.start_as(folder, data, address, client, |address| format!("http://{address}")).await
+    }
+
+    async fn start_as(self, folder: tempfile::TempDir, data: PathBuf, address: String, client: reqwest::Client, url: impl Fn(&str) -> String) -> Server {
         let database = match self.backend {
             Backend::Sqlite => None,
             Backend::Postgres => Some(match self.url {
@@ -159,7 +164,6 @@ impl Start {
                 None => PostgresDatabase::create().await,
             }),
         };
-        let address = free_address();
         let child = spawn(&data, &address, database.as_ref(), &self.env);
         let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), logged: Arc::default(), database, _folder: folder };
         server.drain();

@@ -1,6 +1,8 @@
 //! Reads each known key, collects what is wrong, refuses unknown keys.
 
-use super::{Budget, Config, ConfigError, DocumentsConfig, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, Budgets};
+use super::{
+    Budget, Budgets, Config, ConfigError, DocumentsConfig, ExternalConfig, IssuerConfig, LimitsConfig, LoadDivisions, LogFormat, Profile, ProviderConfig,
+};
 use crate::listen::peer::Network;
 use crate::listen::tls::TlsFiles;
 use chrono::TimeDelta;
@@ -76,6 +78,9 @@ const KEYS: &[&str] = &[
     "audit.children_per_night",
     "audit.area_days",
     "audit.learning_days",
+    "providers",
+    "sign_in.base_url",
+    "sign_in.return_to",
     "sign_in.memory_kib",
     "sign_in.passes",
     "sign_in.lanes",
@@ -84,6 +89,7 @@ const KEYS: &[&str] = &[
     "sign_in.longest_hours",
     "sign_in.activation_hours",
 ];
+const PROVIDER_KEYS: &[&str] = &["name", "issuer", "client_id", "client_secret_file", "acr", "amr"];
 const ISSUER_KEYS: &[&str] = &["issuer", "jwks_uri", "audience", "name"];
 
 pub(super) struct Check<'a> {
@@ -129,6 +135,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let rules = c.rates();
     let (audit, checkpoint_file) = c.audit();
     let sign_in = c.sign_in();
+    let external = c.external(production);
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
     }
@@ -164,6 +171,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         audit,
         checkpoint_file,
         sign_in,
+        external,
     })
 }
 
@@ -445,6 +453,53 @@ impl Check<'_> {
             self.wrong("keys.issuer", &issuer, "a name of your own; this one is that of the demonstration");
         }
         (Some(file), Some(issuer))
+    }
+
+    fn external(&mut self, production: bool) -> ExternalConfig {
+        let right = "a list of tables [[providers]] with name, issuer, client_id, and perhaps client_secret_file, acr, amr";
+        let list: Vec<Dict> = self.get("providers", right).unwrap_or_default();
+        let return_to: Vec<String> = self.get("sign_in.return_to", "a list of addresses of your front ends").unwrap_or_default();
+        for url in return_to.iter().filter(|url| !may_fetch(url, production)) {
+            self.wrong("sign_in.return_to", url, "an https:// URL");
+        }
+        let base_url = self.text("sign_in.base_url", "the https:// URL of this API").unwrap_or_default();
+        if !list.is_empty() && (!may_fetch(&base_url, production) || base_url.ends_with('/')) {
+            self.wrong("sign_in.base_url", &base_url, "the https:// URL of this API as browsers reach it, without a slash at its end");
+        }
+        let mut providers = Vec::new();
+        for (n, dict) in list.iter().enumerate() {
+            let at = |key: &str| format!("providers[{n}].{key}");
+            for key in dict.keys().filter(|k| !PROVIDER_KEYS.contains(&k.as_str())) {
+                self.problems.push(format!("{}: no such key; known are {}", at(key), PROVIDER_KEYS.join(", ")));
+            }
+            let text = |key: &str| dict.get(key).and_then(|v| v.as_str()).filter(|t| !t.is_empty()).map(str::to_owned);
+            let words = |key: &str| -> Vec<String> { dict.get(key).and_then(|v| v.deserialize().ok()).unwrap_or_default() };
+            for key in ["acr", "amr"] {
+                if dict.get(key).is_some_and(|v| v.deserialize::<Vec<String>>().is_err()) {
+                    self.problems.push(format!("{}: it should be a list of texts", at(key)));
+                }
+            }
+            let (Some(name), Some(issuer), Some(client_id)) = (text("name"), text("issuer"), text("client_id")) else {
+                self.problems.push(format!("providers[{n}]: name, issuer and client_id are needed"));
+                continue;
+            };
+            if !may_fetch(&issuer, production) {
+                self.problems.push(format!("{}: \"{issuer}\" is not right; it should be an https:// URL", at("issuer")));
+            }
+            if name == "callback" || name == "redeem" || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                self.problems.push(format!("{}: \"{name}\" is not right; it should be letters, digits and hyphens, not callback, not redeem", at("name")));
+            }
+            let client_secret = match text("client_secret_file").map(std::fs::read_to_string) {
+                None => None,
+                Some(Ok(secret)) => Some(staff::Secret::new(secret.trim())),
+                Some(Err(error)) => {
+                    self.problems.push(format!("{}: the file cannot be read: {error}", at("client_secret_file")));
+                    None
+                }
+            };
+            providers.push(ProviderConfig { name, issuer, client_id, client_secret, acr: words("acr"), amr: words("amr") });
+        }
+        ExternalConfig { base_url, return_to, providers }
     }
 
     fn issuers(&mut self, audience: &str, production: bool) -> Vec<IssuerConfig> {

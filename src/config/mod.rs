@@ -87,6 +87,35 @@ pub enum LoadDivisions {
     None,
 }
 
+/// An external provider by whose sign-in staff may come in.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// In our address, and in logs.
+    pub name: String,
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<domain::staff::Secret>,
+    /// One of these must be the `acr`; none asked for where the list is empty.
+    pub acr: Vec<String>,
+    /// All of these must be in `amr`.
+    pub amr: Vec<String>,
+}
+
+impl ProviderConfig {
+    pub fn issuer(&self) -> IssuerConfig {
+        IssuerConfig { issuer: self.issuer.clone(), jwks_uri: None, audience: self.client_id.clone(), name: self.name.clone() }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ExternalConfig {
+    /// Of this API, as browsers and providers reach it.
+    pub base_url: String,
+    /// Where a front end may have the browser sent back to.
+    pub return_to: Vec<String>,
+    pub providers: Vec<ProviderConfig>,
+}
+
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
     pub body_bytes: usize,
@@ -155,6 +184,7 @@ pub struct Config {
     /// Every signed checkpoint is appended to it.
     pub checkpoint_file: Option<PathBuf>,
     pub sign_in: domain::staff::Settings,
+    pub external: ExternalConfig,
 }
 
 /// What the command line says about settings.

@@ -66,6 +66,26 @@ fn production_signs_with_keys_outside_its_data_folder() {
 }
 
 #[test]
+fn an_external_provider_is_checked_with_the_rest() {
+    let good = "profile = 'production'\nkeys.signing = '/etc/cw/s.json'\nsign_in.base_url = 'https://api.example.org'\nsign_in.return_to = ['https://front.example.org/back']\n\
+        [[providers]]\nname = 'national'\nissuer = 'https://id.example.org'\nclient_id = 'cw'\namr = ['mfa']";
+    let external = load(good).unwrap().external;
+    assert_eq!((external.providers[0].name.as_str(), external.providers[0].amr.clone(), external.return_to.len()), ("national", vec!["mfa".to_owned()], 1));
+    for (right, wrong, key) in [
+        ("https://id.example.org", "http://id.example.org", "providers[0].issuer"),
+        ("name = 'national'", "name = 'callback'", "providers[0].name"),
+        ("client_id = 'cw'", "client = 'cw'", "providers[0].client"),
+        ("https://api.example.org", "http://api.example.org", "sign_in.base_url"),
+        ("https://front.example.org/back", "http://front.example.org", "sign_in.return_to"),
+        ("amr = ['mfa']", "amr = 'mfa'", "providers[0].amr"),
+        ("client_id = 'cw'", "client_id = 'cw'\nclient_secret_file = '/nowhere/at/all'", "providers[0].client_secret_file"),
+    ] {
+        let found = problems(&good.replace(right, wrong));
+        assert!(found.iter().any(|p| p.starts_with(key)), "{key}: {found:?}");
+    }
+}
+
+#[test]
 fn a_rate_is_changed_in_part_and_an_unknown_one_is_told() {
     let rules = load("profile = 'demo'\n[rates.sign_in_account]\nlimit = 3\n[rates.identity_look_up]\nlock_seconds = 60").unwrap().rules;
     let (account, look_up) = (rules.of("sign-in-account"), rules.of("identity-look-up"));

@@ -16,6 +16,7 @@ pub mod ws;
 use crate::config::Config;
 use crate::explorer::Explorer;
 use crate::keys::LiveKeys;
+use crate::signin::external::Provider;
 use crate::listen::peer::{Client, Peer};
 use crate::oauth::{self, ClientKeys};
 use crate::telemetry::{self, Gauge};
@@ -51,6 +52,7 @@ pub struct App {
     pub keys: Option<Arc<LiveKeys>>,
     pub verifier: Verifier,
     pub client_keys: ClientKeys,
+    pub providers: Vec<Provider>,
     pub explorer: Explorer,
     pub metrics: PrometheusHandle,
     pub in_flight: Semaphore,

@@ -1,6 +1,7 @@
 //! Signing in over HTTP, for our own front ends: JSON in, JSON out.
 
 mod cookie;
+pub mod external;
 
 use crate::http::answer::{Done, Refused, json_answer};
 use crate::http::negotiate::{self, Media};
@@ -31,6 +32,9 @@ pub fn routes() -> Router<Shared> {
         .route("/sign-in/refresh", any(refresh))
         .route("/sign-in/activate", any(activate))
         .route("/sign-out", any(sign_out))
+        .route("/sign-in/external/callback", any(external::callback))
+        .route("/sign-in/external/redeem", any(external::redeem))
+        .route("/sign-in/external/{provider}", any(external::start))
 }
 
 #[derive(Deserialize)]
@@ -74,8 +78,8 @@ async fn password(State(app): State<Shared>, Extension(context): Extension<Conte
             Err(answer) => return Ok(answer),
         };
         let source = source(&context, input.cookie);
-        let first = app.domain.sign_in_with_password(&source, &input.username, &Secret::new(input.password)).await;
-        match first.map_err(|e| refused(e, &context))? {
+        let first = app.domain.sign_in_with_password(&source, &input.username, &Secret::new(input.password)).await.map_err(|e| refused(e, &context))?;
+        match first {
             FirstFactor::Challenge(challenge) => Ok(ok(json!({
                 "status": "SECOND_FACTOR_NEEDED", "challenge": challenge.expose(), "expiresIn": app.domain.sign_in.challenge.num_seconds(),
             }))),
@@ -157,7 +161,8 @@ async fn activate(State(app): State<Shared>, Extension(context): Extension<Conte
             Err(answer) => return Ok(answer),
         };
         let done = app.domain.activate(&source(&context, false), &Secret::new(input.activation_code), &Secret::new(input.password)).await;
-        match done.map_err(|e| refused(e, &context))? {
+        let done = done.map_err(|e| refused(e, &context))?;
+        match done {
             Activated::Done => Ok(ok(json!({ "status": "ACTIVATED" }))),
             Activated::Refused(errors) => Err(not_this_password(&context, &errors)),
         }

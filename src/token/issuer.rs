@@ -31,7 +31,7 @@ struct Known {
     keys: HashMap<String, Arc<Key>>,
 }
 
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub fn client() -> Result<reqwest::Client, reqwest::Error> {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
         return Ok(client.clone());
@@ -112,13 +112,19 @@ impl RemoteIssuer {
     }
 }
 
-async fn get(url: &str) -> Result<Value, String> {
+pub async fn get(url: &str) -> Result<Value, String> {
     // The text of reqwest's error would repeat the URL, which the log has already.
     let plain = |e: reqwest::Error| e.without_url().to_string();
-    let mut answer = client().map_err(plain)?.get(url).send().await.map_err(plain)?;
+    let answer = client().map_err(plain)?.get(url).send().await.map_err(plain)?;
     if !answer.status().is_success() {
         return Err(format!("answered {}", answer.status()));
     }
+    json_within(answer).await
+}
+
+/// The body of an answer, if it is JSON and not too long.
+pub async fn json_within(mut answer: reqwest::Response) -> Result<Value, String> {
+    let plain = |e: reqwest::Error| e.without_url().to_string();
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(plain)? {
         body.extend_from_slice(&chunk);

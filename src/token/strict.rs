@@ -54,6 +54,29 @@ pub struct Jws<'a> {
     pub signature: &'a str,
 }
 
+/// What an ID token of a provider says (OpenID Connect Core 1.0, section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdToken {
+    pub issuer: String,
+    pub audience: Vec<String>,
+    pub subject: String,
+    pub authorized: Option<String>,
+    pub nonce: String,
+    pub acr: Option<String>,
+    pub amr: Vec<String>,
+    pub expires: i64,
+    pub issued: i64,
+}
+
+#[derive(Debug)]
+pub struct ParsedIdToken<'a> {
+    pub alg: Algorithm,
+    pub kid: String,
+    pub claims: IdToken,
+    pub message: &'a str,
+    pub signature: &'a str,
+}
+
 #[derive(Debug)]
 pub struct Parsed<'a> {
     pub alg: Algorithm,
@@ -84,6 +107,42 @@ pub fn jws<'a>(token: &'a str, headers: &[&str]) -> Result<Jws<'a>, Refusal> {
         _ => return Err(Refusal::Header("alg")),
     };
     Ok(Jws { header, claims, alg, message, signature })
+}
+
+/// Of the same strictness as an access token, which it is not: another `typ`, other claims.
+pub fn parse_id_token(token: &str) -> Result<ParsedIdToken<'_>, Refusal> {
+    let Jws { header, claims, alg, message, signature } = jws(token, HEADERS)?;
+    if header.contains_key("typ") && !text(&header, "typ")?.eq_ignore_ascii_case("JWT") {
+        return Err(Refusal::Header("typ"));
+    }
+    let optional = |key: &'static str| claims.contains_key(key).then(|| text(&claims, key).map(str::to_owned)).transpose();
+    let claims = IdToken {
+        issuer: text(&claims, "iss")?.to_owned(),
+        audience: audience(&claims)?,
+        subject: text(&claims, "sub")?.to_owned(),
+        authorized: optional("azp")?,
+        nonce: text(&claims, "nonce")?.to_owned(),
+        acr: optional("acr")?,
+        amr: match claims.get("amr") {
+            None => Vec::new(),
+            Some(Value::Array(many)) if many.len() <= 16 => {
+                let short = |v: &Value| v.as_str().filter(|t| t.len() <= 32 && !t.contains(' ')).map(str::to_owned).ok_or(Refusal::Claim("amr"));
+                many.iter().map(short).collect::<Result<_, _>>()?
+            }
+            Some(_) => return Err(Refusal::Claim("amr")),
+        },
+        expires: seconds(&claims, "exp")?,
+        issued: seconds(&claims, "iat")?,
+    };
+    Ok(ParsedIdToken { alg, kid: text(&header, "kid")?.to_owned(), claims, message, signature })
+}
+
+fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => Ok(vec![one.clone()]),
+        Some(Value::Array(many)) => many.iter().map(|v| v.as_str().map(str::to_owned).ok_or(Refusal::Claim("aud"))).collect(),
+        _ => Err(Refusal::Claim("aud")),
+    }
 }
 
 pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {

@@ -16,6 +16,7 @@ mod audit;
 mod bad_input;
 mod disk;
 mod divisions;
+mod external;
 mod explorer;
 mod kill;
 mod mutations;
