@@ -131,6 +131,16 @@ async fn load(domain: Domain, behind: Behind) {
     }
 }
 
+/// Marks grants and accesses whose time is over, and brings up emergencies that nobody reviewed.
+async fn end_access(domain: Domain) {
+    loop {
+        if let Err(error) = domain.tidy_access().await {
+            tracing::warn!(error = http::auth::detail(&error), "ended accesses could not be marked; tried again");
+        }
+        tokio::time::sleep(END_ACCESS_EVERY).await;
+    }
+}
+
 /// Forgets what is out of use: answers under idempotency keys, counts of windows and sessions that have ended, uploads.
 async fn tidy(domain: Domain) {
     loop {
