@@ -55,7 +55,7 @@ impl Objects {
 
     /// `classes` and `objects` of a record. The bits of `Type#bits` count along the record's own list of classes, so that
     /// a record says all by itself for as long as it is kept.
-    pub fn render(&self, denied: &BTreeSet<String>) -> (String, String) {
+    pub fn render(&self, denied: &BTreeSet<String>, looked: &BTreeSet<&'static str>) -> (String, String) {
         let (mut shown, mut masked) = (0_u32, 0_u32);
         for (s, m) in self.0.values() {
             shown |= s;
@@ -82,6 +82,8 @@ impl Objects {
             }
             groups.entry((type_name, bits)).or_default().push(*id);
         }
+        let more: Vec<String> = looked.iter().filter(|class| !names.iter().any(|name| name == *class)).map(|class| (*class).to_owned()).collect();
+        names.extend(more);
         names.extend(denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
         let mut out = String::new();
         for ((type_name, bits), ids) in groups {
@@ -98,7 +100,7 @@ impl Objects {
 pub fn objects_of(objects: impl Iterator<Item = (&'static str, Uuid)>) -> String {
     let mut all = Objects::default();
     objects.for_each(|(type_name, id)| all.add(type_name, id, 0, 0));
-    all.render(&BTreeSet::new()).1
+    all.render(&BTreeSet::new(), &BTreeSet::new()).1
 }
 
 /// One object of a record, as it is read back.
@@ -368,8 +370,8 @@ mod tests {
         objects.add("Child", b, bit(DataClass::Identity), bit(DataClass::Contact));
         objects.add("Visit", c, bit(DataClass::Casework), 0);
         objects.add("Visit", c, bit(DataClass::Protection), 0);
-        let (classes, text) = objects.render(&BTreeSet::from(["health".to_owned()]));
-        assert_eq!(classes, "identity,~contact,casework,protection,!health");
+        let (classes, text) = objects.render(&BTreeSet::from(["health".to_owned()]), &BTreeSet::from(["identity", "education"]));
+        assert_eq!(classes, "identity,~contact,casework,protection,education,!health");
         assert_eq!(text, format!("Child#3:{},{} Visit#c:{}", a.simple(), b.simple(), c.simple()));
         let back = named(&classes, &text);
         assert_eq!(back[0], Named { type_name: "Child".into(), id: a, classes: vec!["identity".into(), "~contact".into()] });

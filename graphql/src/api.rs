@@ -252,7 +252,7 @@ impl Schema {
             _ if disclosed.break_glass => "BREAK_GLASS",
             _ => "DISCLOSED",
         };
-        let (classes, objects) = disclosed.objects.render(&disclosed.denied);
+        let (classes, objects) = disclosed.objects.render(&disclosed.denied, &disclosed.looked);
         let entry = Entry {
             id: self.domain.clock.id(),
             at: self.domain.clock.now(),

@@ -29,6 +29,8 @@ pub fn request_id<'c>(ctx: &Context<'c>) -> &'c str {
 #[derive(Default)]
 pub struct Disclosed {
     pub objects: Objects,
+    /// Classes that were looked at, whatever was found.
+    pub looked: BTreeSet<&'static str>,
     pub children: BTreeSet<Uuid>,
     pub denied: BTreeSet<String>,
     pub protected: bool,
@@ -68,7 +70,7 @@ impl Trail {
     pub fn looked(&self, classes: &[DataClass]) {
         self.with(|d| {
             d.protected = true;
-            d.classes.extend(classes.iter().map(|class| class.name()));
+            d.looked.extend(classes.iter().map(|class| class.name()));
         });
     }
     pub fn page(&self, want: &Want, page: &Page) {
@@ -88,7 +90,7 @@ impl Trail {
 }
 
 fn note_page(d: &mut Disclosed, want: &Want, page: &Page) {
-    d.classes.extend(page.looked.iter().filter(|class| **class != DataClass::Public).map(|class| class.name()));
+    d.looked.extend(page.looked.iter().filter(|class| **class != DataClass::Public).map(|class| class.name()));
     for (_, record) in &page.rows {
         note(d, want, record);
     }
@@ -128,7 +130,7 @@ fn note(d: &mut Disclosed, want: &Want, record: &Record) {
             Some(Related::One(Some(one))) => note(d, &link.want, one),
             Some(Related::Many(page)) => {
                 if link.link.class == DataClass::Sealed {
-                    d.classes.insert(DataClass::Sealed.name());
+                    d.looked.insert(DataClass::Sealed.name());
                     d.children.extend(record.child);
                 }
                 note_page(d, &link.want, page);

@@ -27,6 +27,7 @@ struct Parts {
     asks: Option<Uuid>,
     special: &'static str,
     alerts: Vec<(i64, i64)>,
+    accesses: Vec<(i64, i64)>,
 }
 
 fn list<T>(items: &[T], open: char, close: char, mut one: impl FnMut(&mut String, &T)) -> String {
@@ -65,7 +66,7 @@ impl Parts {
         let beyond = if self.ids.is_empty() && self.categories.is_empty() { "" } else { "1" };
         let divisions = if self.special == SYSTEM { "{(,)}".to_owned() } else { multirange(&self.divisions) };
         format!(
-            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
             some(self.household.map(|h| h.0)),
             some(self.household.map(|h| h.1)),
             uuids(&self.ids),
@@ -78,6 +79,7 @@ impl Parts {
             some(self.asks),
             self.special,
             multirange(&self.alerts),
+            multirange(&self.accesses),
         )
     }
 
@@ -102,7 +104,9 @@ impl Parts {
                 Basis::Organisation => ids.extend(view.organisation),
                 Basis::Caseload => ids.push(view.account),
                 Basis::Household | Basis::Residence | Basis::Accepting => {}
-                Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::Alerts => {}
+                Basis::Named => ids.extend(view.child.map(|named| named.child)),
+                Basis::Accounts | Basis::OwnAccount | Basis::Imports | Basis::OwnImports | Basis::Audit | Basis::OwnAudit | Basis::Alerts => {}
+                Basis::Accesses | Basis::OwnAccesses => {}
             }
         }
         ids
@@ -129,6 +133,7 @@ impl Parts {
                 Basis::OwnImports => self.own_imports = Some(view.account),
                 Basis::Audit => self.special = AUDIT,
                 Basis::Alerts => self.alerts.extend(&view.ranges),
+                Basis::Accesses => self.accesses.extend(&view.ranges),
                 _ => {}
             }
         }

@@ -160,9 +160,9 @@ impl Domain {
             purpose: actor.map(|actor| actor.purpose.clone()).unwrap_or_default(),
             legal_basis: actor.map(|actor| actor.legal_basis.clone()).unwrap_or_default(),
             request_id: request_id.to_owned(),
-            classes: String::new(),
+            client: client.name.clone(),
             objects: crate::audit::objects_of([("Client", client.id)].into_iter()),
-            children: Vec::new(),
+            ..Entry::default()
         };
         self.audit.write(entry).await
     }

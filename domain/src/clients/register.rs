@@ -64,7 +64,7 @@ impl Work<'_> {
         let t = |name: &'static str| (Alias::new("t"), Alias::new(name));
         let mut select = Query::select();
         select.column(t("division")).from_as(Alias::new("account"), Alias::new("t")).and_where(Expr::col(t("id")).eq(id));
-        select.cond_where(self.actor.lens.accounts("t").condition());
+        select.cond_where(self.actor.lens.accounts("t", &[]).condition());
         let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
         let division: i64 = row.try_get_by_index(0)?;
         let mut access: Option<RowAccess> = None;

@@ -49,11 +49,19 @@ async fn account(world: &TestDomain, name: &str, grants: &[(&str, &str, i64)]) -
             category: Set(None),
             purpose: Set((*purpose).into()),
             valid_from: Set(now),
-            valid_to: Set(None),
+            valid_to: Set(now + chrono::TimeDelta::days(300)),
             created_at: Set(now),
             created_by: Set(id),
             updated_at: Set(now),
             updated_by: Set(id),
+            state: Set(entity::codes::GrantState::InForce),
+            reason: Set(None),
+            decided_by: Set(None),
+            decided_at: Set(None),
+            decision_note: Set(None),
+            ended_by: Set(None),
+            ended_at: Set(None),
+            end_reason: Set(None),
         })
         .await
         .expect("inserted");

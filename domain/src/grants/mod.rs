@@ -296,7 +296,7 @@ impl Work<'_> {
         let mut select = Query::select();
         select.columns([(Alias::new("t"), Alias::new("division")), (Alias::new("t"), Alias::new("state"))]);
         select.from_as(Alias::new("account"), Alias::new("t")).and_where(t("id").eq(id));
-        select.cond_where(self.actor.lens.accounts("t").condition());
+        select.cond_where(self.actor.lens.accounts("t", &[]).condition());
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
@@ -316,7 +316,7 @@ impl Work<'_> {
             .from_as(Alias::new("access_grant"), Alias::new("t"))
             .join_as(JoinType::InnerJoin, Alias::new("account"), Alias::new("c"), on)
             .and_where(t("id").eq(id))
-            .cond_where(self.actor.lens.accounts("c").condition());
+            .cond_where(self.actor.lens.accounts("c", &[]).condition());
         let row = self.tx.rows(&select).await?.into_iter().next();
         Ok(row.map(|row| access_grant::Model::from_query_result(&row, "")).transpose()?)
     }

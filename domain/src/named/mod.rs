@@ -102,7 +102,7 @@ impl Work<'_> {
             select.column((Alias::new("t"), Alias::new(column.name)));
         }
         select.from_as(Alias::new("child_access"), Alias::new("t")).and_where(t("id").eq(id));
-        select.cond_where(self.actor.lens.accesses("t").condition());
+        select.cond_where(self.actor.lens.accesses("t", &[]).condition());
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }

@@ -135,6 +135,7 @@ impl Domain {
             legal_basis: actor.legal_basis.clone(),
             request_id: actor.request_id.clone(),
             classes: class.name().to_owned(),
+            client: actor.client(),
             objects: String::new(),
             children: child.into_iter().collect(),
         };
