@@ -56,6 +56,7 @@ fn entry(n: usize) -> Entry {
 async fn measure(url: &str, folder: &std::path::Path, records: usize) {
     let data = folder.join(if url.starts_with("sqlite") { "sqlite" } else { "postgres" });
     let options = DomainOptions {
+        migrate_database_url: None,
         database_url: url.to_owned(),
         data,
         profile: "development",

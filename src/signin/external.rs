@@ -318,7 +318,7 @@ pub async fn redeem(State(app): State<Shared>, Extension(context): Extension<Con
             Err(answer) => return Ok(answer),
         };
         let opened = app.domain.redeem(&source(&context, input.cookie), &Secret::new(input.code), &Secret::new(input.verifier)).await;
-        tokens(&app, keys, &opened.map_err(|e| refused(e, &context))?, input.cookie)
+        tokens(&app, &keys, &opened.map_err(|e| refused(e, &context))?, input.cookie)
     };
     run.await.unwrap_or_else(|refused: Refused| refused.answer(&context, Media::Json))
 }

@@ -137,14 +137,6 @@ pub fn parse_id_token(token: &str) -> Result<ParsedIdToken<'_>, Refusal> {
     Ok(ParsedIdToken { alg, kid: text(&header, "kid")?.to_owned(), claims, message, signature })
 }
 
-fn audience(claims: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
-    match claims.get("aud") {
-        Some(Value::String(one)) => Ok(vec![one.clone()]),
-        Some(Value::Array(many)) => many.iter().map(|v| v.as_str().map(str::to_owned).ok_or(Refusal::Claim("aud"))).collect(),
-        _ => Err(Refusal::Claim("aud")),
-    }
-}
-
 pub fn parse(token: &str) -> Result<Parsed<'_>, Refusal> {
     let Jws { header, claims, alg, message, signature } = jws(token, HEADERS)?;
     let typ = text(&header, "typ")?;
