@@ -59,6 +59,7 @@ async fn used(server: Option<(&DatabaseConnection, &str)>) -> f64 {
 
 async fn measure(what: &str, url: &str, data: &std::path::Path, server: Option<(&DatabaseConnection, &str)>, seconds: u64) {
     let options = DomainOptions {
+        migrate_database_url: None,
         database_url: url.to_owned(),
         data: data.to_owned(),
         profile: "demo",

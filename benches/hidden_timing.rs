@@ -95,6 +95,7 @@ fn other_number(number: &str) -> Option<String> {
 async fn measure(url: &str, data: &std::path::Path, tries: usize) -> Result<bool, Failure> {
     let kind = url.split(':').next().unwrap_or_default();
     let options = DomainOptions {
+        migrate_database_url: None,
         database_url: url.to_owned(),
         data: data.to_owned(),
         profile: "demo",
@@ -104,6 +105,7 @@ async fn measure(url: &str, data: &std::path::Path, tries: usize) -> Result<bool
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        audit: Default::default(),
     };
     let domain = Domain::open(options).await?;
     demo::prepare(&domain).await?;
@@ -113,7 +115,7 @@ async fn measure(url: &str, data: &std::path::Path, tries: usize) -> Result<bool
     let mut far = domain.act_as("county-officer", asking()).await?;
     let grants: Vec<_> = far.grants.iter().cloned().map(|g| domain::access::Grant { ranges: vec![(110_101_000_000, 110_101_999_999)], ..g }).collect();
     far.lens = Arc::new(domain::access::Lens::new(&domain.policy, far.account, &grants, &far.purpose));
-    let bench = Bench { schema: Schema::new(domain.clone(), Limits { cost: 10_000_000, ..Limits::default() }, false), actor: far };
+    let bench = Bench { schema: Schema::new(domain.clone(), Limits { cost: 10_000_000, ..Limits::default() }), actor: far };
     let everything = "{ children(first: 100) { nodes { id identityNumber facts { nodes { id } } } } }";
     let all = match bench.schema.prepare(Request { query: everything.to_owned(), ..Request::default() }) {
         Ok(prepared) => serde_json::to_value(bench.schema.execute(prepared, officer).await)?,

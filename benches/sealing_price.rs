@@ -38,6 +38,7 @@ struct World {
 async fn world(algorithm: Algorithm) -> Result<World, Failure> {
     let folder = tempfile::tempdir()?;
     let domain = Domain::open(DomainOptions {
+        migrate_database_url: None,
         database_url: format!("sqlite://{}", folder.path().join("price.db").display()),
         data: folder.path().to_owned(),
         profile: "demo",

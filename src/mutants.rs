@@ -55,6 +55,8 @@ pub fn uploads_go_by_the_purpose_stated() {
         legal_basis: String::new(),
         grants: std::sync::Arc::new(grants.clone()),
         lens: std::sync::Arc::new(Lens::new(&policy, uuid::Uuid::from_u128(2), &grants, purpose)),
+        bound: Default::default(),
+        session: None,
     };
     assert!(crate::seams::may_upload(&actor("casework")));
     assert!(!crate::seams::may_upload(&actor("audit")));
