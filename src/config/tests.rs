@@ -54,7 +54,7 @@ fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
 
 #[test]
 fn production_signs_with_keys_outside_its_data_folder() {
-    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
+    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
     assert_eq!((config.own_issuer.as_deref(), config.signing_key.as_deref().unwrap().to_str()), (Some("child-welfare"), Some("/etc/cw/signing.json")));
     for inside in ["/var/lib/cw/keys/signing.json", "/var/lib/cw/../cw/signing.json"] {
         let found = problems(&format!("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '{inside}'"));
@@ -67,7 +67,7 @@ fn production_signs_with_keys_outside_its_data_folder() {
 
 #[test]
 fn an_external_provider_is_checked_with_the_rest() {
-    let good = "profile = 'production'\nkeys.signing = '/etc/cw/s.json'\nsign_in.base_url = 'https://api.example.org'\nsign_in.return_to = ['https://front.example.org/back']\n\
+    let good = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.signing = '/etc/cw/s.json'\nsign_in.base_url = 'https://api.example.org'\nsign_in.return_to = ['https://front.example.org/back']\n\
         [[providers]]\nname = 'national'\nissuer = 'https://id.example.org'\nclient_id = 'cw'\namr = ['mfa']";
     let external = load(good).unwrap().external;
     assert_eq!((external.providers[0].name.as_str(), external.providers[0].amr.clone(), external.return_to.len()), ("national", vec!["mfa".to_owned()], 1));
