@@ -65,6 +65,10 @@ pub struct Actor {
 impl Actor {
     /// The client program or session that asks, as the audit trail names it.
     pub fn client(&self) -> String {
-        self.session.map_or_else(String::new, |session| format!("session:{}", session.id))
+        match (self.bound.client(), self.session) {
+            (Some(client), _) => format!("client:{client}"),
+            (None, Some(session)) => format!("session:{}", session.id),
+            (None, None) => String::new(),
+        }
     }
 }

@@ -171,7 +171,8 @@ impl<'r> Judge<'r> {
             Family::Child | Family::OfChild | Family::Person => keys.children.iter().any(|child| self.reaches_child(entry, child)),
             Family::Account => (has("accounts") && below) || (has("own-account") && keys.account == self.account),
             Family::Import => (has("imports") && below) || (has("own-imports") && keys.account == self.account),
-            Family::Audit => has("audit"),
+            Family::Audit => has("audit") || (has("own-audit") && keys.account == self.account),
+            Family::Access => (has("accesses") && below) || (has("own-accesses") && keys.account == self.account),
             // Never one about oneself.
             Family::Alert => (has("audit") || (has("alerts") && below)) && keys.account != self.account,
             Family::Reference => true,

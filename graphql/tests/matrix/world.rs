@@ -32,7 +32,7 @@ en = ""
 actions = []
 [[role.see]]
 purposes = ["truth"]
-rows = ["household", "residence", "accepting", "accounts", "imports", "audit", "alerts"]
+rows = ["household", "residence", "accepting", "accounts", "imports", "audit", "alerts", "accesses"]
 show = [CLASSES]
 "#;
 
@@ -103,13 +103,13 @@ impl Stage {
     pub async fn new(backend: &str) -> Stage {
         let mut world = World::demo(backend).await;
         let limits = Limits { bytes: 4 << 20, tokens: 400_000, depth: 32, aliases: 100_000, root_fields: 10_000, directives: 60, fragments: 60, operations: 10, cost: u64::MAX >> 8, ..Limits::default() };
-        world.schema = Schema::new(world.domain.clone(), limits, true);
+        world.schema = Schema::new(world.domain.clone(), limits);
         let classes: Vec<String> = entity::DataClass::ALL.iter().map(|c| format!("{:?}", c.name())).collect();
         let policy = Policy::parse(&ALL.replace("CLASSES", &classes.join(", "))).expect("sound");
         let grant = Grant { id: Uuid::from_u128(1), role: "all".into(), division: 0, ranges: vec![(0, i64::MAX)], organisation: None, category: None, purpose: "truth".into() };
         let mut see_all = world.viewer(vec![grant.clone()], "truth");
         see_all.lens = std::sync::Arc::new(domain::access::Lens::new(&policy, see_all.account, &[grant], "truth"));
-        let db = Database::connect(&world.url).await.expect("opens");
+        let db = Database::connect(&world.owner_url).await.expect("opens");
         let rules = Rules::read(include_str!("../../../domain/src/access/policy.toml"));
         let stage = Stage { world, truth: Truth::default(), keys: BTreeMap::new(), ids: BTreeMap::new(), children: Vec::new(), see_all, rules, db };
         stage.plant().await;
@@ -247,12 +247,14 @@ impl Stage {
                     }
                 }
                 Family::Audit => {
-                    for row in rows(&self.db, table.name, &[key]).await {
-                        note(self, id_of(table.type_name, row.try_get_by_index(0).expect("id")), Keys::default(), 6);
+                    for row in rows(&self.db, table.name, &[key, "account_id"]).await {
+                        let account = row.try_get_by_index::<Option<Uuid>>(1).expect("an id").map(|id| id_of("Account", id)).unwrap_or_default();
+                        note(self, id_of(table.type_name, row.try_get_by_index(0).expect("id")), Keys { account, ..Keys::default() }, 6);
                     }
                 }
-                Family::Alert => {
-                    for row in rows(&self.db, table.name, &[key, "division", "subject_id"]).await {
+                Family::Alert | Family::Access => {
+                    let about = if table.family == Family::Alert { "subject_id" } else { "account_id" };
+                    for row in rows(&self.db, table.name, &[key, "division", about]).await {
                         let keys = Keys {
                             division: code(row.try_get_by_index(1).expect("a code")).unwrap_or_default(),
                             account: row.try_get_by_index::<Option<Uuid>>(2).expect("an id").map(|id| id_of("Account", id)).unwrap_or_default(),
@@ -353,11 +355,19 @@ impl Stage {
             category: Set(category),
             purpose: Set(purpose.to_owned()),
             valid_from: Set(if void == Void::NotBegun { now + chrono::TimeDelta::days(1) } else { now - chrono::TimeDelta::days(30) }),
-            valid_to: Set((void == Void::Ended).then(|| now - chrono::TimeDelta::seconds(1))),
+            valid_to: Set(if void == Void::Ended { now - chrono::TimeDelta::seconds(1) } else { now + chrono::TimeDelta::days(30) }),
             created_at: Set(now),
             created_by: Set(id),
             updated_at: Set(now),
             updated_by: Set(id),
+            state: Set(entity::codes::GrantState::InForce),
+            reason: Set(None),
+            decided_by: Set(None),
+            decided_at: Set(None),
+            decision_note: Set(None),
+            ended_by: Set(None),
+            ended_at: Set(None),
+            end_reason: Set(None),
         };
         let granted = Granted {
             role: role.to_owned(),
