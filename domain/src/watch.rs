@@ -147,7 +147,7 @@ impl Domain {
         let mut watcher = self.watcher.lock().await;
         let mut cursors: BTreeMap<Uuid, i64> = BTreeMap::new();
         let writers = Query::select().columns(["id", "watched_to"]).from("audit_writer").to_owned();
-        for row in self.db.all(&writers).await? {
+        for row in self.db.as_system("patterns show over all of the trail").all(&writers).await? {
             cursors.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         }
         let continues = watcher.seen.as_ref().is_some_and(|seen| cursors.iter().all(|(writer, to)| seen.get(writer).copied().unwrap_or(0) == *to));
@@ -222,7 +222,7 @@ impl Domain {
             select.and_where(Expr::col("number").lte(until)).and_where(Expr::col("at").gt(self.clock.now() - HOUR));
         }
         let (mut last, mut entries) = (None, Vec::new());
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system("patterns show over all of the trail").all(&select).await? {
             last = Some(row.try_get_by_index::<i64>(0)?);
             let ids: Vec<u8> = row.try_get_by_index(1)?;
             let ids: Vec<Uuid> = ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)).collect();
@@ -241,7 +241,7 @@ impl Domain {
                 .from("child")
                 .and_where(Expr::col("id").is_in(chunk.iter().copied()))
                 .to_owned();
-            for row in self.db.all(&select).await? {
+            for row in self.db.as_system("patterns show over all of the trail").all(&select).await? {
                 let code = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| row.try_get_by_index::<i64>(2), Ok)?;
                 // Six digits of twelve name the county (GB/T 2260).
                 county.insert(row.try_get_by_index(0)?, code / 1_000_000 * 1_000_000);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     async fn kinds(world: &TestDomain) -> Vec<String> {
-        let rows = world.db.raw("SELECT kind, detail FROM alert ORDER BY kind, detail").await.expect("read");
+        let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT kind, detail FROM alert ORDER BY kind, detail").await.expect("read");
         rows.iter().map(|row| format!("{} {}", row.try_get_by_index::<String>(0).expect("text"), row.try_get_by_index::<String>(1).expect("text"))).collect()
     }
 
@@ -369,7 +369,7 @@ mod tests {
         for world in testing::each().await {
             crate::demo::prepare(&world).await.expect("prepared");
             look(&world).await;
-            let rows = world.db.raw("SELECT id, household_division FROM child WHERE household_division IS NOT NULL ORDER BY household_division").await.expect("read");
+            let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT id, household_division FROM child WHERE household_division IS NOT NULL ORDER BY household_division").await.expect("read");
             let county = |row: &sea_orm::QueryResult| row.try_get_by_index::<i64>(1).expect("a code") / 1_000_000;
             let (here, there) = (&rows[0], rows.iter().find(|row| county(row) != county(&rows[0])).expect("another county"));
             let id = |row: &sea_orm::QueryResult| row.try_get_by_index::<Uuid>(0).expect("an id");

@@ -91,6 +91,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("audit_block", System),
     ("audit_checkpoint", System),
     ("audit_anchor", System),
+    ("watch_area", System),
+    ("open_file_name", System),
     ("hand_over", System),
     ("child_access", Access),
     ("identity_lookup", Access),

@@ -130,7 +130,7 @@ impl Domain {
         let mut signed = self.signed(exported, keys, &mut report).await?;
         let mut writers: Vec<Uuid> = Vec::new();
         let distinct = Query::select().distinct().column("writer").from("audit_block").to_owned();
-        for row in self.db.all(&distinct).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&distinct).await? {
             writers.push(row.try_get_by_index(0)?);
         }
         writers.extend(signed.keys().copied());
@@ -212,7 +212,7 @@ impl Domain {
                 .order_by("number", sea_orm::Order::Asc)
                 .limit(PAGE)
                 .to_owned();
-            let rows = self.db.all(&select).await?;
+            let rows = self.db.as_system("the chain runs over all of the trail").all(&select).await?;
             for row in &rows {
                 number = row.try_get_by_index(0)?;
                 let (first, count): (i64, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
@@ -270,7 +270,7 @@ impl Domain {
             if let Some(after) = after {
                 select.and_where(Expr::col((Alias::new("audit_record"), Alias::new("id"))).gt(after));
             }
-            let rows = self.db.all(&select).await?;
+            let rows = self.db.as_system("the chain runs over all of the trail").all(&select).await?;
             for row in &rows {
                 let id: Uuid = row.try_get_by_index(0)?;
                 if linked.binary_search(&id.as_u128()).is_err() && row.try_get_by_index::<DateTime<Utc>>(1)? < until {

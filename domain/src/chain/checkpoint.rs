@@ -190,7 +190,7 @@ impl Domain {
     async fn left_unsigned(&self, own: Uuid) -> Result<Vec<(Head, Vec<u8>)>> {
         let mut heads = Vec::new();
         let select = Query::select().columns(["id", "signed_to"]).from("audit_writer").and_where(Expr::col("id").ne(own)).to_owned();
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
             let (writer, signed): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let blocks = Query::select()
                 .columns(["first", "count", "at", "ids", "hashes"])
@@ -200,7 +200,7 @@ impl Domain {
                 .order_by("number", sea_orm::Order::Asc)
                 .limit(PAGE)
                 .to_owned();
-            let rows = self.db.all(&blocks).await?;
+            let rows = self.db.as_system("the chain runs over all of the trail").all(&blocks).await?;
             let Some(last) = rows.last() else { continue };
             if self.clock.now() - last.try_get_by_index::<DateTime<Utc>>(2)? < LEFT {
                 continue;
@@ -233,7 +233,7 @@ impl Domain {
             .limit(PAGE)
             .to_owned();
         let mut all = Vec::new();
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
             let text: String = row.try_get_by_index(0)?;
             let body = serde_json::from_str(&text).map_err(|_| Error::internal("a stored checkpoint cannot be read"))?;
             all.push(Checkpoint { body, text, key: row.try_get_by_index(1)?, signature: row.try_get_by_index(2)?, digests: row.try_get_by_index(3)? });
@@ -254,7 +254,7 @@ impl Domain {
             .order_by("number", sea_orm::Order::Desc)
             .limit(1)
             .to_owned();
-        let Some(row) = self.db.one(&select).await? else { return Ok(false) };
+        let Some(row) = self.db.as_system("the chain runs over all of the trail").one(&select).await? else { return Ok(false) };
         let last = row.try_get_by_index::<i64>(0)? + row.try_get_by_index::<i64>(1)? - 1;
         let hashes: Vec<u8> = row.try_get_by_index(2)?;
         Ok(last == linker.position && hashes.len() >= HASH && hashes[hashes.len() - HASH..] == linker.hash)

@@ -237,7 +237,7 @@ impl Domain {
         }
         select.order_by("id", sea_orm::Order::Asc);
         let mut missing = Vec::new();
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
             let id: Uuid = row.try_get_by_index(0)?;
             if !known.contains_key(&id) {
                 missing.push(id);
@@ -253,7 +253,7 @@ impl Domain {
             blocks.and_where(Expr::col("at").gte(since));
         }
         let mut elsewhere = HashSet::new();
-        for row in self.db.all(&blocks).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&blocks).await? {
             let ids: Vec<u8> = row.try_get_by_index(0)?;
             elsewhere.extend(ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)));
         }
@@ -274,6 +274,7 @@ impl Domain {
         let columns = audit::COLUMNS.map(|c| format!("r.\"{c}\"")).join(", ");
         let rows = self
             .db
+            .as_system("the chain runs over all of the trail")
             .rows_of(
                 &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY r.at, r.id"),
                 &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT value::uuid FROM json_array_elements_text($1::json)) ORDER BY r.at, r.id"),
@@ -285,7 +286,7 @@ impl Domain {
 
     async fn swept_before(&self) -> Result<Option<DateTime<Utc>>> {
         let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(SWEPT)).to_owned();
-        let Some(row) = self.db.one(&select).await? else { return Ok(None) };
+        let Some(row) = self.db.as_system("the chain runs over all of the trail").one(&select).await? else { return Ok(None) };
         Ok(row.try_get_by_index::<String>(0)?.parse().ok())
     }
 }

@@ -79,7 +79,7 @@ impl Domain {
         let before = self.clock.now().checked_sub_months(Months::new(months)).ok_or_else(|| Error::forbidden("retainAudit", "so long ago there was nothing"))?;
         let mut all = Retained::default();
         let writers = Query::select().column("id").from("audit_writer").to_owned();
-        for row in self.db.all(&writers).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&writers).await? {
             let writer: Uuid = row.try_get_by_index(0)?;
             loop {
                 let dropped = self.drop_blocks(actor, writer, months, before).await?;
@@ -199,7 +199,7 @@ impl Domain {
     pub async fn anchors(&self) -> Result<Vec<Anchor>> {
         let select = Query::select().columns(["body", "key", "signature"]).from("audit_anchor").order_by("number", sea_orm::Order::Asc).to_owned();
         let mut all = Vec::new();
-        for row in self.db.all(&select).await? {
+        for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
             let text: String = row.try_get_by_index(0)?;
             let body = serde_json::from_str(&text).map_err(|_| Error::internal("a stored anchor cannot be read"))?;
             all.push(Anchor { body, text, key: row.try_get_by_index(1)?, signature: row.try_get_by_index(2)? });

@@ -106,7 +106,7 @@ async fn an_untouched_trail_holds_and_names_every_record() {
         assert!(report.problems.is_empty(), "{:?}", report.problems);
         assert!(world.head_stands().await.expect("read"));
         // The index by child came with the links.
-        let rows = world.db.raw("SELECT COUNT(*) FROM audit_child").await.expect("read");
+        let rows = world.db.as_system("test").raw("SELECT COUNT(*) FROM audit_child").await.expect("read");
         assert_eq!(rows[0].try_get_by_index::<i64>(0).expect("a number"), ids.len() as i64);
         // An export says the same when it is read back.
         for one in &exported {
@@ -251,7 +251,7 @@ async fn what_another_process_left_is_linked_and_reported() {
         world.clock.advance(TimeDelta::seconds(4));
         assert_eq!(world.chain_audit().await.expect("linked"), 1, "taken over after two seconds");
         assert_eq!(world.link_state().await.late, 0);
-        let alerts = async || world.db.raw("SELECT detail FROM alert WHERE kind = 'UNCHAINED'").await.expect("read").len();
+        let alerts = async || world.db.as_system("test").raw("SELECT detail FROM alert WHERE kind = 'UNCHAINED'").await.expect("read").len();
         assert_eq!(alerts().await, 0);
         other.audit.write(entry(&world, 2)).await.expect("written");
         world.clock.advance(TimeDelta::seconds(9));
@@ -312,9 +312,9 @@ async fn old_records_go_and_the_chain_holds_from_a_signed_anchor() {
         let report = world.check_audit_chain(&exported, &keys).await.expect("checked");
         assert!(report.problems.is_empty(), "{:?}", report.problems);
         assert_eq!(report.anchors[0].body.username, "auditor");
-        let on_record = world.db.raw("SELECT username FROM audit_record WHERE action LIKE 'retainAudit%'").await.expect("read");
+        let on_record = world.db.as_system("test").raw("SELECT username FROM audit_record WHERE action LIKE 'retainAudit%'").await.expect("read");
         assert_eq!(on_record.len(), 1);
-        let children = world.db.raw("SELECT COUNT(*) FROM audit_child WHERE audit_id NOT IN (SELECT id FROM audit_record)").await.expect("read");
+        let children = world.db.as_system("test").raw("SELECT COUNT(*) FROM audit_child WHERE audit_id NOT IN (SELECT id FROM audit_record)").await.expect("read");
         assert_eq!(children[0].try_get_by_index::<i64>(0).expect("a number"), 0);
         // Without its anchor the same is a loss.
         run(&world, "DELETE FROM audit_anchor").await;

@@ -174,7 +174,7 @@ async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
             let world = &world;
             async move {
                 let select = Query::select().column("id").from("child").and_where(Expr::col("director_id").eq(director)).to_owned();
-                let rows = world.db.all(&select).await.expect("read");
+                let rows = world.db.as_system("test").all(&select).await.expect("read");
                 rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).expect("an id")).collect::<BTreeSet<Uuid>>()
             }
         };
@@ -209,7 +209,7 @@ async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
             .join_as(JoinType::InnerJoin, Alias::new("audit_child"), Alias::new("c"), Expr::col((Alias::new("c"), Alias::new("audit_id"))).equals((Alias::new("r"), Alias::new("id"))))
             .and_where(Expr::col((Alias::new("r"), Alias::new("action"))).eq("handOver"))
             .to_owned();
-        let rows = world.db.all(&named).await.expect("read");
+        let rows = world.db.as_system("test").all(&named).await.expect("read");
         assert_eq!(rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).expect("an id")).collect::<BTreeSet<_>>(), caseload);
         // The one who left sees nothing any more.
         assert_eq!(children(&world, &actor(&world, "village-director").await).await, 0);

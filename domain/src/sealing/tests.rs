@@ -203,7 +203,7 @@ async fn open_names_of_files_are_sealed_at_the_next_start() {
         tx.commit_bare().await.expect("committed");
         let next = domain.beside().await;
         assert_eq!(number(&domain, "SELECT COUNT(*) FROM open_file_name").await, 0);
-        let sealed: Vec<u8> = next.db.raw("SELECT file_name FROM upload").await.expect("read")[0].try_get_by_index(0).expect("bytes");
+        let sealed: Vec<u8> = next.db.as_system("test").raw("SELECT file_name FROM upload").await.expect("read")[0].try_get_by_index(0).expect("bytes");
         assert_eq!(next.keys.open(Place { table: "upload", column: "file_name", row: id }, &sealed).expect("opens"), "旧名.xlsx");
     }
 }

@@ -3,6 +3,7 @@
 //! A list of values with a placeholder each meets the limit of bound values and leaves a large prepared statement
 //! behind for every number of rows.
 
+use super::wall::Behind;
 use super::{Db, Tx, meter};
 use crate::error::{Error, Result};
 use entity::{Kind, Table};
@@ -143,11 +144,23 @@ impl Db {
         Ok(())
     }
 
+}
+
+impl Behind<'_> {
     /// A select in the dialect of either database; each takes one list.
-    pub(crate) async fn rows_of(&self, sqlite: &str, postgres: &str, list: List) -> Result<Vec<QueryResult>> {
+    pub async fn rows_of(&self, sqlite: &str, postgres: &str, list: List) -> Result<Vec<QueryResult>> {
         meter::count();
-        let sql = if self.is_postgres() { postgres } else { sqlite };
-        Ok(self.read.query_all_raw(Statement::from_sql_and_values(self.read.get_database_backend(), sql, [list.value()])).await?)
+        let backend = self.db.read.get_database_backend();
+        let statement = match (self.db.is_postgres(), self.wall.text()) {
+            (false, _) => Statement::from_sql_and_values(backend, sqlite, [list.value()]),
+            (true, None) => Statement::from_sql_and_values(backend, postgres, [list.value()]),
+            (true, Some(scope)) => Statement::from_sql_and_values(
+                backend,
+                format!("SELECT q.* FROM ({postgres} OFFSET 0) q WHERE (SELECT set_config('cw.scope', $2, true)) IS NOT NULL"),
+                [list.value(), scope.into()],
+            ),
+        };
+        Ok(self.db.read.query_all_raw(statement).await?)
     }
 }
 

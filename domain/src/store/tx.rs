@@ -131,6 +131,7 @@ impl Tx {
 
     /// Deletes, and gives back what was there.
     pub(crate) async fn delete_returning(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<Vec<QueryResult>> {
+        self.tell().await?;
         meter::count();
         Ok(self.inner.query_all(delete).await?)
     }
