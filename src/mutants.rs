@@ -1,6 +1,7 @@
 //! The checks of the program itself (tokens, origins, uploads), each switched off once: one of these tests must then fail.
 
 use crate::http::cors;
+use crate::oauth::tests as machines;
 use crate::token::{issuer_tests, tests as tokens};
 use axum::http::{HeaderMap, HeaderValue, header};
 use domain::access::mutant;
@@ -74,7 +75,25 @@ const KILLERS: &[(&str, fn())] = &[
     ("doubled keys", tokens::a_doubled_key_is_refused_at_any_depth),
     ("alterations", tokens::what_was_altered_or_is_no_token_is_refused),
     ("issuers", tokens::a_token_is_good_for_its_issuer_and_audience_alone),
+    ("keys that hand over", tokens::keys_hand_over_without_a_gap_and_end_when_they_are_withdrawn),
+    ("narrowed tokens", tokens::a_token_that_is_good_for_less_says_so_readably),
+    ("assertions", machines::an_assertion_is_read_strictly),
+    ("proofs", machines::a_proof_is_of_one_key_for_one_request_and_one_token),
     ("keys of issuers", issuer_tests::an_issuer_that_names_another_or_does_not_answer_has_no_keys),
+];
+
+/// Checks that only a running server makes, each with the test over the wire that looks at it. They are not switched off
+/// here, and so are not counted as killed.
+const OVER_THE_WIRE: &[(&str, &str)] = &[
+    ("assertion.audience", "what_is_wrong_with_a_request_for_a_token_is_told_by_rfc_6749"),
+    ("assertion.once", "a_used_assertion_is_remembered_over_a_restart"),
+    ("client.active", "a_disabled_client_is_out_within_seconds"),
+    ("dpop.bulk", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
+    ("dpop.key", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
+    ("dpop.once", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
+    ("dpop.scheme", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
+    ("dpop.unbound", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
+    ("documents.enforced", "a_client_that_is_held_to_its_list_runs_nothing_else"),
 ];
 
 #[test]
@@ -121,7 +140,12 @@ fn no_check_of_the_program_can_go_without_a_test_that_fails() {
             quiet(info);
         }
     }));
-    let names = named_in_the_sources();
+    let mut names = named_in_the_sources();
+    let wire = ["oauth", "documents"].map(|file| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/{file}.rs"))).expect("readable"));
+    for (name, test) in OVER_THE_WIRE {
+        assert!(names.remove(*name), "{name} is no check any more");
+        assert!(wire.iter().any(|text| text.contains(&format!("fn {test}("))), "{test} is gone");
+    }
     let mut survivors = Vec::new();
     for (name, run) in KILLERS {
         assert!(catch_unwind(AssertUnwindSafe(run)).is_ok(), "{name} fails with every check in place");
@@ -134,6 +158,6 @@ fn no_check_of_the_program_can_go_without_a_test_that_fails() {
             survivors.push(name);
         }
     }
-    println!("{} mutants, {} survivors", names.len(), survivors.len());
+    println!("{} mutants, {} survivors; {} more checks are looked at over the wire", names.len(), survivors.len(), OVER_THE_WIRE.len());
     assert!(names.len() >= 20 && survivors.is_empty(), "checks that can go unnoticed: {survivors:?}");
 }

@@ -44,7 +44,7 @@ pub enum Rule {
     OfImport,
     /// The audit trail, and what the one who asks has done.
     Audit,
-    /// What belongs to the trail.
+    /// The index of the trail by child: where the record is reached.
     Trail,
     /// Alerts of divisions in reach, never one about the one who asks.
     Alert,
@@ -159,7 +159,7 @@ impl Rule {
             Import => format!("{} OR account_id = {} OR division <@ {}", system(), once(11, "uuid"), once(10, "int8multirange")),
             OfImport => format!("{} OR EXISTS (SELECT 1 FROM import_batch b WHERE b.id = {table}.batch_id)", system()),
             Audit => format!("(SELECT {} IN ('s', 'a')) OR account_id = {}", part(13), once(12, "uuid")),
-            Trail => format!("(SELECT {} IN ('s', 'a'))", part(13)),
+            Trail => format!("(SELECT {} IN ('s', 'a')) OR EXISTS (SELECT 1 FROM audit_record r WHERE r.id = {table}.audit_id)", part(13)),
             Alert => format!(
                 "{} OR ((division <@ {} OR (SELECT {} = 'a')) AND subject_id IS DISTINCT FROM {})",
                 system(),

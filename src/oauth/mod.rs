@@ -4,7 +4,7 @@ mod assertion;
 pub mod dpop;
 mod form;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::http::auth::detail;
 use crate::http::{App, Context, Shared, answer, negotiate, only, params};

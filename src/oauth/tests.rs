@@ -28,7 +28,7 @@ fn doubled(key: &SigningKey, header: &Value, claims: &Value, pair: &str, in_head
 }
 
 #[test]
-fn an_assertion_is_read_strictly() {
+pub fn an_assertion_is_read_strictly() {
     let key = SigningKey::for_test("ES256");
     let header = json!({ "alg": "ES256", "typ": "JWT", "kid": "k" });
     let claims = json!({ "iss": "c", "sub": "c", "aud": "us", "jti": "1", "iat": NOW, "exp": NOW + 300 });
@@ -85,7 +85,7 @@ fn an_assertion_is_read_strictly() {
 }
 
 #[test]
-fn a_proof_is_of_one_key_for_one_request_and_one_token() {
+pub fn a_proof_is_of_one_key_for_one_request_and_one_token() {
     for alg in ["ES256", "EdDSA"] {
         let key = SigningKey::for_test(alg);
         let mut jwk = key.jwk().clone();
@@ -149,7 +149,7 @@ fn a_proof_is_of_one_key_for_one_request_and_one_token() {
 
 /// The example of RFC 7638 is RSA; this is the one of RFC 9449 §4.1 with the thumbprint of §6.1.
 #[test]
-fn a_thumbprint_is_that_of_the_rfc() {
+pub fn a_thumbprint_is_that_of_the_rfc() {
     let proof = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCR\
         nMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0\
         dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
@@ -158,7 +158,7 @@ fn a_thumbprint_is_that_of_the_rfc() {
 }
 
 #[test]
-fn a_parameter_is_there_once() {
+pub fn a_parameter_is_there_once() {
     let form = Form::read(b"a=1&b=x+y%2B&c=&d").unwrap();
     assert_eq!((form.get("a"), form.get("b"), form.get("c"), form.get("d")), (Some("1"), Some("x y+"), None, None));
     assert!(Form::read(b"a=1&a=2").is_err() && Form::read(b"a=1&%61=2").is_err() && Form::read(b"a=%ff").is_err());

@@ -186,7 +186,7 @@ fn stored(kid: &str, signs_from: i64) -> SigningKey {
 }
 
 #[tokio::test]
-async fn keys_hand_over_without_a_gap_and_end_when_they_are_withdrawn() {
+pub async fn keys_hand_over_without_a_gap_and_end_when_they_are_withdrawn() {
     let b = bench("ES256");
     let now = start().timestamp();
     let live = &b.verifier.local.as_ref().unwrap().keys;
@@ -212,7 +212,7 @@ async fn keys_hand_over_without_a_gap_and_end_when_they_are_withdrawn() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_good_for_less_says_so_readably() {
+pub async fn a_token_that_is_good_for_less_says_so_readably() {
     let b = bench("ES256");
     let with = async |claims: Value| {
         b.with_claims(|c| c.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone())).await

@@ -16,6 +16,7 @@ mod audit;
 mod bad_input;
 mod disk;
 mod divisions;
+mod granting;
 mod external;
 mod explorer;
 mod kill;

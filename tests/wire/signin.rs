@@ -168,7 +168,7 @@ async fn five_wrong_passwords_lock_an_account_on_every_server() {
     let database = PostgresDatabase::create().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url);
+    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url).env("MIGRATE_DATABASE", &database.owner_url);
     let one = start().start_in(folder, data.clone()).await;
     let two = start().start_in(tempfile::tempdir().unwrap(), data).await;
     account(&one, "wang.fang").await;
@@ -279,5 +279,25 @@ async fn no_secret_of_a_sign_in_is_in_database_log_or_record() {
     assert!(log.contains("sign-in"));
     for text in &planted {
         assert!(!log.contains(text.as_str()), "{text} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn new_codes_end_the_old_ones_and_everywhere_means_every_session() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    account(&server, "wang.fang").await;
+    let (_, secret, codes) = enrolled(&server, "wang.fang").await;
+    let token = with_recovery(&server, "wang.fang", &codes[0], false).await.text("accessToken");
+    let other = with_recovery(&server, "wang.fang", &codes[1], false).await.text("accessToken");
+    let renew = "mutation($c: Secret!) { newRecoveryCodes(input: { code: $c }) { recoveryCodes userErrors { code } } }";
+    let renewed = ask(&server, &token, renew, json!({ "c": totp(&secret, step() + 1) })).await;
+    let fresh = renewed.body["data"]["newRecoveryCodes"]["recoveryCodes"].as_array().cloned().unwrap_or_default();
+    assert_eq!(fresh.len(), 10, "{}", renewed.body);
+    assert_eq!(with_recovery(&server, "wang.fang", &codes[2], false).await.status, 401, "an old code is good no more");
+    let out = ask(&server, &token, "mutation { signOutEverywhere(input: {}) { userErrors { code } } }", json!({})).await;
+    assert_eq!(out.body["data"]["signOutEverywhere"]["userErrors"], json!([]), "{}", out.body);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for token in [&token, &other] {
+        assert_eq!(ask(&server, token, "{ __typename }", json!({})).await.status, 401);
     }
 }

@@ -116,7 +116,7 @@ impl Parts {
         let (mut divisions, ids) = (Parts::divisions_of(view), Parts::ids_of(view));
         match view.category {
             Some(_) if divisions.is_empty() && ids.is_empty() => {}
-            Some(category) => categories.push(serde_json::json!({ "c": category.name(), "m": multirange(&divisions), "i": ids })),
+            Some(category) => categories.push(serde_json::json!({ "c": category.name(), "m": if divisions.is_empty() { "{}".to_owned() } else { multirange(&divisions) }, "i": ids })),
             None => {
                 if self.household.is_none() && view.rows.contains(&Basis::Household) && !view.ranges.is_empty() {
                     self.household = Some(divisions.remove(0));

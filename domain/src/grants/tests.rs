@@ -209,6 +209,7 @@ async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
             .join_as(JoinType::InnerJoin, Alias::new("audit_child"), Alias::new("c"), Expr::col((Alias::new("c"), Alias::new("audit_id"))).equals((Alias::new("r"), Alias::new("id"))))
             .and_where(Expr::col((Alias::new("r"), Alias::new("action"))).eq("handOver"))
             .to_owned();
+        while world.chain_audit().await.expect("linked") > 0 {}
         let rows = world.db.as_system("test").all(&named).await.expect("read");
         assert_eq!(rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).expect("an id")).collect::<BTreeSet<_>>(), caseload);
         // The one who left sees nothing any more.

@@ -261,6 +261,7 @@ async fn registering_a_child_on_file_is_counted_and_on_record() {
             let over = world.register_child(&near, one, &Meta::default()).await;
             assert!(matches!(over, Err(Error::RateLimited { .. })), "on file or not: {over:?}");
         }
+        while world.chain_audit().await.expect("linked") > 0 {}
         let filter = AuditFilter { child: Some(far), ..AuditFilter::default() };
         let want = Want::of(&audit_record::TABLE).with(&["action", "outcome", "classes"]);
         let page = world.audit_records(&auditor, &want, &filter, PageArgs { size: 100, ..PageArgs::default() }).await.expect("listed");
