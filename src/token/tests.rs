@@ -246,6 +246,11 @@ pub async fn a_remembered_token_ends_with_its_key() {
     let b = bench("ES256");
     let token = b.key.sign(&b.header(), &b.claims()).unwrap();
     b.verify(&token).await.unwrap();
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(super::digest(&super::SHA256, token.as_bytes()).as_ref());
+    let now = start().timestamp();
+    assert!(b.verifier.recall(&fingerprint, now).is_some());
+    assert!(b.verifier.recall(&fingerprint, now + super::REMEMBERED).is_none(), "it is verified again after a while");
     b.verifier.local.as_ref().unwrap().keys.put(LocalKeys { issuer: "us".into(), keys: Vec::new() });
     b.clock.advance(TimeDelta::seconds(super::REMEMBERED + 1));
     assert_eq!(b.verify(&token).await, Err(Refusal::Key));

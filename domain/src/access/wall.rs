@@ -47,7 +47,8 @@ fn list<T>(items: &[T], open: char, close: char, mut one: impl FnMut(&mut String
 
 fn multirange(ranges: &[(i64, i64)]) -> String {
     list(ranges, '{', '}', |out, (low, high)| {
-        let _ = write!(out, "[{low},{high}]");
+        // PostgreSQL writes the end as the first beyond it.
+        let _ = write!(out, "[{low},{}]", (*high).min(i64::MAX - 1));
     })
 }
 
@@ -92,7 +93,9 @@ impl Parts {
                 Basis::Accepting => ACCEPTING,
                 _ => continue,
             };
-            divisions.extend(view.ranges.iter().map(|(low, high)| (low + shift, high + shift)));
+            // No code has more than twelve digits: what lies beyond would meet the next kind of division.
+            let within = |code: &i64| code.clamp(&0, &999_999_999_999) + shift;
+            divisions.extend(view.ranges.iter().map(|(low, high)| (within(low), within(high))));
         }
         divisions
     }

@@ -75,7 +75,12 @@ fn scalars(object: &ObjectType, out: &mut String) {
     for field in object.fields {
         let name = camel(field.rust_name);
         if matches!(field.source, Source::Columns(_)) && served(object, &name) {
-            let _ = write!(out, "{}_{name}: {name} ", object.name);
+            // A value of several parts is asked for with all of them.
+            let ty = &SDL.objects[object.name].iter().find(|f| f.name == name).expect("served").ty;
+            let parts = SDL.objects.get(base(ty)).map_or_else(String::new, |parts| {
+                format!("{{ {} }} ", parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>().join(" "))
+            });
+            let _ = write!(out, "{}_{name}: {name} {parts}", object.name);
         }
     }
     if served(object, "viewerAccess") {

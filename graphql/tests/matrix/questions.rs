@@ -21,6 +21,8 @@ const LOOKS_AT: &[(&str, &[&str])] = &[
     ("name", &["name", "person.name"]),
     ("findings", &["finding"]),
     ("kinds", &["kind"]),
+    ("endsBefore", &["valid_to"]),
+    ("unreviewed", &["review_outcome"]),
     ("DIVISION", &["household_division"]),
 ];
 
@@ -77,6 +79,9 @@ fn values(stage: &Stage, list: &str, name: &str, ty: &str, many: bool) -> Vec<St
     }
     match name {
         "division" | "householdDivision" | "residenceDivision" => vec![quoted("520324".into()), quoted("110101".into())],
+        "role" => vec![quoted("county-officer".into())],
+        "endsBefore" => vec![quoted("2027-06-01T00:00:00Z".into())],
+        "unreviewed" => vec!["true".into()],
         "bornFrom" | "bornTo" => vec![quoted("2014-01-01".into())],
         "changedSince" | "since" | "until" => vec![quoted("2026-06-01T00:00:00Z".into())],
         "directorId" => vec![quoted(format!("Account:{}", domain::demo::VILLAGE_DIRECTOR))],
