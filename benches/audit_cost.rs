@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench audit_cost --features unaudited -- [SECONDS]`; SQLite, and PostgreSQL where
 //! `CHILD_WELFARE_TEST_POSTGRES` names a server.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use domain::audit::unaudited::{MARK, OFF};
 use domain::clock::SystemClock;

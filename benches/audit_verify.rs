@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench audit_verify -- [RECORDS]`, a million by default; on SQLite, and on PostgreSQL where
 //! `CHILD_WELFARE_TEST_POSTGRES` names a server.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use domain::audit::Entry;
 use domain::chain::Checkpoint;

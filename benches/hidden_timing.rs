@@ -5,7 +5,7 @@
 //! Tries alternate at random between the two. The figure is the area under the curve of a classifier by time: 0.5 is a
 //! guess, 1 is certainty; beside it the 95 % interval of a bootstrap, for the clock on the wall and for the processor time
 //! of the thread that answers. 0.45–0.55 is held to be no difference; the exit code is 1 outside.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use domain::access::Actor;
 use domain::clock::SystemClock;

@@ -1,6 +1,6 @@
 //! What sealing costs: the CPU of a page of 20 children, the same data sealed by each cipher and by one that seals nothing.
 //! `cargo bench --bench sealing_price --features null-cipher -- [REQUESTS]`
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use domain::access::Actor;
 use domain::clock::{Clock, SystemClock};
