@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 struct Planted(Vec<(String, String)>);
 
 impl Planted {
+    #[allow(clippy::disallowed_methods)]
     fn text(&mut self, what: &str) -> String {
         // Characters of GBK, so that GB18030 takes two bytes for each.
         let text: String = (0..6).map(|_| char::from_u32(rand::rng().random_range(0x4e00..0x9f00)).unwrap()).collect();
@@ -27,6 +28,7 @@ impl Planted {
     fn number(&mut self, what: &str, days: i64, number: u16) -> String {
         self.note(what, identity_number(days_ago(days), number))
     }
+    #[allow(clippy::disallowed_methods)]
     fn phone(&mut self, what: &str) -> String {
         let phone = format!("199{:08}", rand::rng().random_range(0..100_000_000));
         self.note(what, phone)

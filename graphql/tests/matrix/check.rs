@@ -239,6 +239,8 @@ pub fn row_needs(table: &entity::Table) -> Vec<DataClass> {
 /// What a list at the root is ordered by and tells of.
 pub fn list_needs(table: &entity::Table) -> Vec<DataClass> {
     match table.family {
+        Family::Account if table.name != "account" => vec![DataClass::Account],
+        Family::Access => vec![DataClass::Access],
         Family::Child | Family::Account | Family::Import => vec![DataClass::Registry],
         Family::Audit => vec![DataClass::Audit],
         Family::Alert => vec![DataClass::Alert],
