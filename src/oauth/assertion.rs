@@ -71,13 +71,7 @@ pub fn parse(text: &str, now: i64) -> Result<Assertion<'_>, Refusal> {
 
 impl Assertion<'_> {
     pub fn check_signature(&self, key: &Key) -> Result<(), Refusal> {
-        if !check!("assertion.alg", key.alg == self.alg) {
-            return Err(Refusal::Header("alg"));
-        }
-        match jsonwebtoken::crypto::verify(self.signature, self.message.as_bytes(), &key.decoding, key.alg) {
-            Ok(true) => Ok(()),
-            _ => Err(Refusal::Signature),
-        }
+        crate::token::check_signed(&key.decoding, key.alg, self.alg, self.message, self.signature)
     }
 }
 

@@ -128,7 +128,7 @@ impl Provider {
         let parsed = strict::parse_id_token(token).map_err(|e| e.to_string())?;
         fits(&self.config, &parsed.claims, nonce, now)?;
         let key = self.keys.key(&parsed.kid).await.map_err(|e| e.to_string())?;
-        crate::token::check_signed(&key, parsed.alg, parsed.message, parsed.signature).map_err(|e| e.to_string())?;
+        crate::token::check_signed(&key.decoding, key.alg, parsed.alg, parsed.message, parsed.signature).map_err(|e| e.to_string())?;
         Ok(parsed.claims)
     }
 }

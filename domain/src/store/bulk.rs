@@ -143,7 +143,6 @@ impl Db {
         }
         Ok(())
     }
-
 }
 
 impl Behind<'_> {
