@@ -1,6 +1,6 @@
 //! Everything a use case needs, opened once.
 
-use crate::access::{Actor, Policy};
+use crate::access::{Actor, Policy, RowAccess};
 use crate::audit::AuditWriter;
 use crate::chain::{CheckpointKey, Linker};
 use crate::clients::Clients;
@@ -81,6 +81,7 @@ pub struct Inner {
     pub clients: Clients,
     pub data: PathBuf,
     pub profile: &'static str,
+    public: Arc<RowAccess>,
     changes: broadcast::Sender<Change>,
 }
 
@@ -137,6 +138,7 @@ impl Domain {
             clients: Clients::default(),
             data: options.data,
             profile: options.profile,
+            public: Arc::new(RowAccess::public()),
             changes,
         }));
         domain.seal_open_names().await?;
@@ -146,7 +148,7 @@ impl Domain {
 
     /// Reads as this viewer.
     pub fn reader<'a>(&'a self, actor: &'a Actor) -> Reader<'a> {
-        Reader { db: &self.db, keys: &self.keys, actor, clock: self.clock.as_ref() }
+        Reader { db: &self.db, keys: &self.keys, actor, clock: self.clock.as_ref(), public: self.public.clone() }
     }
 
     /// Commits a write and tells those who listen.

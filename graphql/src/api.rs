@@ -6,16 +6,21 @@ use crate::messages;
 use crate::mutation::Mutation;
 use crate::query::Query;
 use crate::subscription::Subscriptions;
-use crate::trusted::{OnlyValidate, Trusted};
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use crate::documents::{Documents, Known};
+use crate::plan::{Compiled, Written};
+use crate::vet::OnlyValidate;
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value, Variables};
 use domain::Domain;
 use domain::access::{Actor, Language};
 use domain::audit::Entry;
 use domain::check;
 use domain::clients::documents::Hash;
+use crate::documents::Facts;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A GraphQL request as it came over the wire.
 #[derive(Clone, Debug, Default)]
@@ -43,31 +48,80 @@ pub enum OperationKind {
 
 /// A document that was parsed and found within the limits.
 pub struct Prepared {
-    request: async_graphql::Request,
-    kind: OperationKind,
-    name: Option<String>,
-    /// For the audit trail.
-    action: String,
+    known: Arc<Known>,
+    operation_name: Option<String>,
+    variables: Variables,
     cost: u64,
     explore: bool,
-    /// Only what is allowed before there is a second factor.
-    enrolling: bool,
 }
 
 /// Roots that need no second factor: the way to one.
-const WITHOUT_SECOND_FACTOR: &[&str] = &["__typename", "viewer", "beginTotpEnrolment", "confirmTotpEnrolment", "signOutEverywhere"];
+pub(crate) const WITHOUT_SECOND_FACTOR: &[&str] = &["__typename", "viewer", "beginTotpEnrolment", "confirmTotpEnrolment", "signOutEverywhere"];
 
 impl Prepared {
+    fn facts(&self) -> Option<&Facts> {
+        self.known.operation(self.operation_name.as_deref()).ok().map(|(_, facts)| facts)
+    }
     pub fn kind(&self) -> OperationKind {
-        self.kind
+        self.facts().map_or(OperationKind::Query, |facts| facts.kind)
     }
     /// Name of the operation, as the client gave it.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub fn name(&self) -> Option<String> {
+        self.known.name(self.operation_name.as_deref())
     }
     /// Static cost, in fields times rows.
     pub fn cost(&self) -> u64 {
         self.cost
+    }
+    fn action(&self) -> String {
+        self.facts().map(|facts| facts.action.clone()).unwrap_or_default()
+    }
+    /// For the executor.
+    fn request(self) -> async_graphql::Request {
+        let mut request = async_graphql::Request::new("").variables(self.variables);
+        if let Some(name) = self.operation_name {
+            request = request.operation_name(name);
+        }
+        if !check!("explore", self.explore) {
+            request = request.disable_introspection();
+        }
+        request.set_parsed_query(self.known.document.clone());
+        request
+    }
+}
+
+/// What is given out: a response of the executor, or data that was written straight to JSON.
+pub struct Answer {
+    /// Its data is null where `data` stands.
+    pub response: Response,
+    data: Option<Vec<u8>>,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer { response, data: None }
+    }
+}
+
+impl Answer {
+    /// Whether nothing was executed: such a result has no `data`.
+    pub fn is_request_error(&self) -> bool {
+        let response = &self.response;
+        self.data.is_none() && response.data == Value::Null && !response.errors.is_empty() && response.errors.iter().all(|e| e.path.is_empty())
+    }
+
+    /// Whether it was written straight to JSON.
+    pub fn is_short(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// `data` as JSON; None where nothing was executed.
+    pub fn data(&self) -> Option<Cow<'_, [u8]>> {
+        match &self.data {
+            Some(data) => Some(Cow::Borrowed(data)),
+            None if self.is_request_error() => None,
+            None => serde_json::to_vec(&self.response.data).ok().map(Cow::Owned),
+        }
     }
 }
 
@@ -78,9 +132,13 @@ pub struct Schema {
     inner: Inner,
     /// The same with suggestions, for those who may explore.
     suggesting: Inner,
+    /// Runs nothing.
+    validating: Inner,
     domain: Domain,
     limits: Limits,
-    trusted: Trusted,
+    documents: Documents,
+    /// Whether queries may go the short way.
+    short: bool,
 }
 
 fn build(data: Option<Domain>, suggestions: bool) -> Inner {
@@ -134,7 +192,8 @@ fn over(broken: &Broken, language: Language) -> Box<Response> {
 impl Schema {
     pub fn new(domain: Domain, limits: Limits) -> Schema {
         let (inner, suggesting) = (build(Some(domain.clone()), false), build(Some(domain.clone()), true));
-        Schema { inner, suggesting, domain, limits, trusted: Trusted::default() }
+        let validating = async_graphql::Schema::build(Query, Mutation::default(), Subscriptions).extension(OnlyValidate).finish();
+        Schema { inner, suggesting, validating, domain, limits, documents: Documents::default(), short: true }
     }
 
     fn inner(&self, explore: bool) -> &Inner {
@@ -153,38 +212,15 @@ impl Schema {
     /// Parses, and checks limits, before anything runs. An error here is a request error: nothing was executed.
     pub fn prepare(&self, request: Request) -> Result<Prepared, Box<Response>> {
         let language = request.language;
-        let document = match request.trusted {
-            Some(hash) => self.trusted.document(hash, || self.parse(&request.query, language))?,
-            None => self.parse(&request.query, language)?,
-        };
-        let operation = chosen(&document, request.operation_name.as_deref()).map_err(|said| refused("GRAPHQL_VALIDATION_FAILED", messages::translated(said, language), &[]))?;
-        let kind = match operation.ty {
-            OperationType::Query => OperationKind::Query,
-            OperationType::Mutation => OperationKind::Mutation,
-            OperationType::Subscription => OperationKind::Subscription,
-        };
+        let known = self.documents.get(&request.query, request.trusted, || self.parse(&request.query, language))?;
+        let (operation, facts) = known.operation(request.operation_name.as_deref()).map_err(|said| refused("GRAPHQL_VALIDATION_FAILED", messages::translated(said, language), &[]))?;
         let variables = Variables::from_json(serde_json::Value::Object(request.variables));
-        let cost = self.limits.check_document(&document, operation, &variables).map_err(|broken| over(&broken, language))?;
-        if let Some(key) = crate::overlap::conflict(&document, operation) {
+        let cost = self.limits.check_document(&known.document, operation, &variables).map_err(|broken| over(&broken, language))?;
+        if let Some(key) = &facts.conflict {
             let message = format!("{key} stands for several fields, or for one with several arguments, or for a mutation twice: give each a name of its own");
             return Err(refused("GRAPHQL_VALIDATION_FAILED", messages::translated(&message, language), &[]));
         }
-        let name = request.operation_name.clone().or_else(|| match &document.operations {
-            DocumentOperations::Multiple(all) if all.len() == 1 => all.keys().next().map(ToString::to_string),
-            _ => None,
-        });
-        let roots = crate::overlap::root_fields(&document, operation);
-        let enrolling = roots.split(',').all(|root| WITHOUT_SECOND_FACTOR.contains(&root));
-        let action = roots.chars().take(100).collect();
-        let mut inner = async_graphql::Request::new("").variables(variables);
-        if let Some(name) = request.operation_name {
-            inner = inner.operation_name(name);
-        }
-        if !check!("explore", request.explore) {
-            inner = inner.disable_introspection();
-        }
-        inner.set_parsed_query(document);
-        Ok(Prepared { request: inner, kind, name, action, cost, explore: request.explore, enrolling })
+        Ok(Prepared { known, operation_name: request.operation_name, variables, cost, explore: request.explore })
     }
 
     fn parse(&self, text: &str, language: Language) -> Result<ExecutableDocument, Box<Response>> {
@@ -198,41 +234,101 @@ impl Schema {
         })
     }
 
-    /// Runs a query or a mutation; what it disclosed is on record before the answer is given out.
-    pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
+    /// Runs a query or a mutation the shortest way there is; what it disclosed is on record before the answer is given out.
+    pub async fn answer(&self, prepared: Prepared, actor: Actor) -> Answer {
         if let Some(refused) = self.too_weak(&prepared, &actor).await {
-            return refused;
+            return refused.into();
         }
+        if let Some(compiled) = self.compiled(&prepared).await
+            && let Some(Written { data, errors, disclosed }) = compiled.run(&self.domain, &actor, &prepared.variables).await
+        {
+            let mut response = Response::from_errors(errors);
+            in_order(&mut response);
+            return match self.record(&actor, prepared.action(), disclosed).await {
+                Ok(()) => Answer { response, data: Some(data) },
+                Err(refused) => (*refused).into(),
+            };
+        }
+        self.execute_any(prepared, actor).await.into()
+    }
+
+    /// The same by the general way alone.
+    pub async fn execute(&self, prepared: Prepared, actor: Actor) -> Response {
+        match self.too_weak(&prepared, &actor).await {
+            Some(refused) => refused,
+            None => self.execute_any(prepared, actor).await,
+        }
+    }
+
+    async fn execute_any(&self, prepared: Prepared, actor: Actor) -> Response {
         let trail = Trail::default();
-        let action = prepared.action;
-        let mut response = self.inner(prepared.explore).execute(prepared.request.data(actor.clone()).data(trail.clone())).await;
+        let (action, inner) = (prepared.action(), self.inner(prepared.explore));
+        let known = prepared.known.clone();
+        let name = prepared.operation_name.clone();
+        let mut response = inner.execute(prepared.request().data(actor.clone()).data(trail.clone())).await;
         finish(&mut response, actor.language);
+        // The executor answers roots in the order in which they were done.
+        if let (Value::Object(data), Ok((_, facts))) = (&mut response.data, known.operation(name.as_deref())) {
+            data.sort_by_cached_key(|key, _| facts.keys.iter().position(|known| key == known));
+        }
         self.recorded(response, &actor, action, trail.take()).await
+    }
+
+    /// The short way of this operation, if it has one; worked out once the document was found valid.
+    async fn compiled<'p>(&self, prepared: &'p Prepared) -> Option<&'p Compiled> {
+        let (operation, facts) = prepared.known.operation(prepared.operation_name.as_deref()).ok()?;
+        if !self.short || facts.kind != OperationKind::Query {
+            return None;
+        }
+        if let Some(compiled) = facts.compiled.get() {
+            return compiled.as_ref();
+        }
+        let compiled = Compiled::new(&prepared.known.document, operation);
+        if compiled.is_some() && !self.is_valid(prepared).await {
+            // Its variables may be what is wrong: the next ones are looked at again.
+            return None;
+        }
+        facts.compiled.get_or_init(|| compiled).as_ref()
+    }
+
+    async fn is_valid(&self, prepared: &Prepared) -> bool {
+        let mut request = async_graphql::Request::new("").variables(prepared.variables.clone());
+        if let Some(name) = &prepared.operation_name {
+            request = request.operation_name(name.clone());
+        }
+        request.set_parsed_query(prepared.known.document.clone());
+        self.validating.execute(request).await.errors.iter().all(|error| error.message == OnlyValidate::GOOD)
+    }
+
+    /// Without the short way.
+    pub fn generally(mut self) -> Schema {
+        self.short = false;
+        self
     }
 
     /// A session without a second factor gets to one, and nowhere else.
     async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
-        if prepared.enrolling || actor.session.is_none_or(|session| session.strong) {
+        if actor.session.is_none_or(|session| session.strong) || prepared.facts().is_some_and(|facts| facts.enrolling) {
             return None;
         }
         let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
         let response = *refused("SECOND_FACTOR_REQUIRED", message.to_owned(), &[]);
         let trail = Trail::default();
         trail.denied("second-factor");
-        Some(self.recorded(response, actor, prepared.action.clone(), trail.take()).await)
+        Some(self.recorded(response, actor, prepared.action(), trail.take()).await)
     }
 
     /// Runs a subscription; each event is on record before it is given out.
     pub fn subscribe(&self, prepared: Prepared, actor: Actor) -> BoxStream<'static, Response> {
         if actor.session.is_some_and(|session| !session.strong) {
             let schema = self.clone();
-            let refused = async move { schema.too_weak(&Prepared { enrolling: false, ..prepared }, &actor).await };
+            let refused = async move { schema.too_weak(&prepared, &actor).await };
             return Box::pin(futures_util::stream::once(refused).filter_map(std::future::ready));
         }
         let trail = Trail::default();
-        let action = prepared.action;
+        let (action, inner) = (prepared.action(), self.inner(prepared.explore));
         let schema = self.clone();
-        let events = self.inner(prepared.explore).execute_stream(prepared.request.data(actor.clone()).data(trail.clone()));
+        let events = inner.execute_stream(prepared.request().data(actor.clone()).data(trail.clone()));
         Box::pin(events.then(move |mut response| {
             let (schema, actor, action, trail) = (schema.clone(), actor.clone(), action.clone(), trail.clone());
             async move {
@@ -243,8 +339,15 @@ impl Schema {
     }
 
     async fn recorded(&self, response: Response, actor: &Actor, action: String, disclosed: Disclosed) -> Response {
+        match self.record(actor, action, disclosed).await {
+            Ok(()) => response,
+            Err(refused) => *refused,
+        }
+    }
+
+    async fn record(&self, actor: &Actor, action: String, disclosed: Disclosed) -> Result<(), Box<Response>> {
         if !disclosed.protected {
-            return response;
+            return Ok(());
         }
         let outcome = match disclosed.objects.is_empty() {
             true if disclosed.refused => "REFUSED",
@@ -268,10 +371,8 @@ impl Schema {
             objects,
             children: disclosed.children.into_iter().collect(),
         };
-        match self.domain.audit.write(entry).await {
-            Ok(()) => response,
-            Err(_) => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
-        }
+        let unwritten = |_| refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]);
+        self.domain.audit.write(entry).await.map_err(unwritten)
     }
 }
 
@@ -298,22 +399,6 @@ pub async fn vet(text: &str, limits: &Limits) -> Result<String, Vec<String>> {
     }
     wrong.dedup();
     if wrong.is_empty() { Ok(names.first().cloned().unwrap_or_else(|| "unnamed".into())) } else { Err(wrong) }
-}
-
-fn chosen<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<&'d OperationDefinition, &'static str> {
-    let wrong = Err;
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
-        (DocumentOperations::Single(_), Some(_)) => wrong("operationName names no operation of the document"),
-        (DocumentOperations::Multiple(all), Some(name)) => match all.get(name) {
-            Some(operation) => Ok(&operation.node),
-            None => wrong("operationName names no operation of the document"),
-        },
-        (DocumentOperations::Multiple(all), None) => match all.values().next() {
-            Some(operation) if all.len() == 1 => Ok(&operation.node),
-            _ => wrong("a document with several operations needs operationName"),
-        },
-    }
 }
 
 const MOST_REASONS: usize = 20;
@@ -345,7 +430,11 @@ fn polish(response: &mut Response, code: &str) {
             error.extensions.get_or_insert_default().set("code", code);
         }
     }
-    // Where several fields fail, the order of completion must not show.
+    in_order(response);
+}
+
+/// Where several fields fail, the order of completion must not show; one that was selected twice fails once.
+fn in_order(response: &mut Response) {
     response.errors.sort_by_key(|e| {
         e.path
             .iter()
@@ -354,5 +443,6 @@ fn polish(response: &mut Response, code: &str) {
                 async_graphql::PathSegment::Index(at) => (String::new(), *at),
             })
             .collect::<Vec<_>>()
-    });
+    });    let code = |e: &ServerError| e.extensions.as_ref().and_then(|x| x.get("code").cloned());
+    response.errors.dedup_by(|b, a| !a.path.is_empty() && a.path == b.path && code(a) == code(b));
 }

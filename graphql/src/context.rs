@@ -2,7 +2,7 @@
 
 use async_graphql::Context;
 use domain::Domain;
-use domain::access::{Actor, Decision, Language};
+use domain::access::{Actor, Decision, Language, RowAccess};
 use domain::audit::Objects;
 use domain::read::{Page, Record, Related, Want};
 use entity::{DataClass, Family};
@@ -38,6 +38,12 @@ pub struct Disclosed {
     pub refused: bool,
     /// Something was seen only because the glass was broken.
     pub break_glass: bool,
+}
+
+impl Disclosed {
+    pub fn looked_at(&mut self, classes: &[DataClass]) {
+        self.looked.extend(classes.iter().filter(|class| **class != DataClass::Public).map(|class| class.name()));
+    }
 }
 
 /// What one operation disclosed and denied.
@@ -90,41 +96,43 @@ impl Trail {
 }
 
 fn note_page(d: &mut Disclosed, want: &Want, page: &Page) {
-    d.looked.extend(page.looked.iter().filter(|class| **class != DataClass::Public).map(|class| class.name()));
+    d.looked_at(&page.looked);
     for (_, record) in &page.rows {
         note(d, want, record);
     }
 }
 
-fn note(d: &mut Disclosed, want: &Want, record: &Record) {
-    if record.table.family != Family::Reference
-        && let Some(id) = record.id()
-    {
-        let (mut shown, mut masked) = (0_u32, 0_u32);
-        // The access that lets one through here stands beside what it let through.
-        if let Some(named) = record.access.named {
-            d.objects.add("ChildAccess", named.access, 0, 0);
-            d.break_glass |= named.break_glass;
+/// One row, without what hangs on it.
+pub(crate) fn note_row(d: &mut Disclosed, want: &Want, id: Option<Uuid>, access: &RowAccess, child: Option<Uuid>) {
+    let Some(id) = id.filter(|_| want.table.family != Family::Reference) else { return };
+    let (mut shown, mut masked) = (0_u32, 0_u32);
+    // The access that lets one through here stands beside what it let through.
+    if let Some(named) = access.named {
+        d.objects.add("ChildAccess", named.access, 0, 0);
+        d.break_glass |= named.break_glass;
+    }
+    for at in &want.columns {
+        let class = want.table.columns[*at].class;
+        if class == DataClass::Public {
+            continue;
         }
-        for at in &want.columns {
-            let class = want.table.columns[*at].class;
-            if class == DataClass::Public {
-                continue;
-            }
-            match record.access.decisions.of(class) {
-                Decision::Show => shown |= 1 << (class as u32),
-                Decision::Mask => masked |= 1 << (class as u32),
-                Decision::Deny => {}
-            }
-        }
-        if shown | masked != 0 || want.columns.is_empty() {
-            // That there are sealed records is not told here either: who looked at them stands on record with the child.
-            if record.table.name != "sealed_record" {
-                d.objects.add(record.table.type_name, id, shown, masked);
-            }
-            d.children.extend(record.child);
+        match access.decisions.of(class) {
+            Decision::Show => shown |= 1 << (class as u32),
+            Decision::Mask => masked |= 1 << (class as u32),
+            Decision::Deny => {}
         }
     }
+    if shown | masked != 0 || want.columns.is_empty() {
+        // That there are sealed records is not told here either: who looked at them stands on record with the child.
+        if want.table.name != "sealed_record" {
+            d.objects.add(want.table.type_name, id, shown, masked);
+        }
+        d.children.extend(child);
+    }
+}
+
+fn note(d: &mut Disclosed, want: &Want, record: &Record) {
+    note_row(d, want, record.id(), &record.access, record.child);
     for link in &want.links {
         match record.related.get(&link.key) {
             Some(Related::One(Some(one))) => note(d, &link.want, one),

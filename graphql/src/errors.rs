@@ -1,28 +1,37 @@
 //! From errors of the domain to GraphQL errors with a code.
 
 use crate::context::{language, request_id, trail};
-use async_graphql::{Context, ErrorExtensionValues, ServerError};
+use async_graphql::{Context, ErrorExtensionValues, Pos, ServerError};
 use domain::Error;
 use domain::access::Language;
 
-/// Builds an error at the path of the field being resolved.
-fn at_path(ctx: &Context<'_>, code: &str, message: String, more: &[(&str, String)]) -> ServerError {
-    let mut error = ServerError::new(message, Some(ctx.item.pos));
+fn made(request_id: &str, at: Pos, code: &str, message: String, more: &[(&str, String)]) -> ServerError {
+    let mut error = ServerError::new(message, Some(at));
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);
-    extensions.set("requestId", request_id(ctx));
+    extensions.set("requestId", request_id);
     for (name, value) in more {
         extensions.set(*name, value.as_str());
     }
     error.extensions = Some(extensions);
-    ctx.set_error_path(error)
+    error
+}
+
+/// Builds an error at the path of the field being resolved.
+fn at_path(ctx: &Context<'_>, code: &str, message: String, more: &[(&str, String)]) -> ServerError {
+    ctx.set_error_path(made(request_id(ctx), ctx.item.pos, code, message, more))
+}
+
+/// That the viewer may not see a field; its path is the caller's to set.
+pub fn denied(language: Language, request_id: &str, at: Pos, class: &str) -> ServerError {
+    let message = language.choose("您无权查看此字段", "you may not see this field");
+    made(request_id, at, "FORBIDDEN", message.to_owned(), &[("dataClass", class.to_owned())])
 }
 
 /// Notes that the viewer may not see the field being resolved.
 pub fn deny(ctx: &Context<'_>, class: &str) {
     trail(ctx).denied(class);
-    let message = language(ctx).choose("您无权查看此字段", "you may not see this field");
-    ctx.add_error(at_path(ctx, "FORBIDDEN", message.to_owned(), &[("dataClass", class.to_owned())]));
+    ctx.add_error(ctx.set_error_path(denied(language(ctx), request_id(ctx), ctx.item.pos, class)));
 }
 
 /// Notes an error of the domain at the field being resolved.

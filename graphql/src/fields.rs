@@ -10,6 +10,31 @@ use std::sync::LazyLock;
 pub struct Field {
     pub rust_name: &'static str,
     pub source: Source,
+    pub leaf: Leaf,
+}
+
+/// How the value of a column is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Leaf {
+    Text,
+    Int,
+    SealedInt,
+    Boolean,
+    Date,
+    Time,
+    Hex,
+    Words,
+    DivisionCode,
+    /// The name of an enum's value, if it is one.
+    Code(fn(&str) -> Option<&'static str>),
+    Version,
+    /// A link, or made by a resolver of its own.
+    Other,
+}
+
+/// The name of a coded value.
+pub fn coded<T: entity::CodedEnum>(text: &str) -> Option<&'static str> {
+    T::from_name(text).map(|value| value.name())
 }
 
 #[derive(Debug)]

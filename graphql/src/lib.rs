@@ -4,6 +4,7 @@ mod api;
 pub mod codes;
 mod context;
 mod directives;
+mod documents;
 mod errors;
 pub mod fields;
 #[cfg(test)]
@@ -15,12 +16,13 @@ mod messages;
 pub mod mutation;
 mod object;
 mod overlap;
+mod plan;
 mod query;
 mod scalars;
 mod selection;
 mod subscription;
-mod trusted;
 pub mod types;
+mod vet;
 
-pub use api::{OperationKind, Prepared, Request, Schema, vet};
+pub use api::{Answer, OperationKind, Prepared, Request, Schema, vet};
 pub use limits::Limits;

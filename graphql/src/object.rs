@@ -158,11 +158,11 @@ macro_rules! object {
                 name: stringify!($name),
                 table: &entity::tables::$table::TABLE,
                 fields: &[
-                    $($crate::fields::Field { rust_name: stringify!($field), source: $crate::fields::Source::Columns($crate::object!(@columns $kind $col)) },)*
-                    $($($crate::fields::Field { rust_name: stringify!($one), source: $crate::fields::Source::One($crate::object!(@link $one $($olink)?)) },)*)?
-                    $($($crate::fields::Field { rust_name: stringify!($list), source: $crate::fields::Source::List($crate::object!(@link $list $($llink)?)) },)*)?
-                    $($($crate::fields::Field { rust_name: stringify!($many), source: $crate::fields::Source::Connection($crate::object!(@link $many $($mlink)?)) },)*)?
-                    $crate::fields::Field { rust_name: "version", source: $crate::fields::Source::Columns(&["version"]) },
+                    $($crate::fields::Field { rust_name: stringify!($field), source: $crate::fields::Source::Columns($crate::object!(@columns $kind $col)), leaf: $crate::object!(@leaf $kind $($enum)?) },)*
+                    $($($crate::fields::Field { rust_name: stringify!($one), source: $crate::fields::Source::One($crate::object!(@link $one $($olink)?)), leaf: $crate::fields::Leaf::Other },)*)?
+                    $($($crate::fields::Field { rust_name: stringify!($list), source: $crate::fields::Source::List($crate::object!(@link $list $($llink)?)), leaf: $crate::fields::Leaf::Other },)*)?
+                    $($($crate::fields::Field { rust_name: stringify!($many), source: $crate::fields::Source::Connection($crate::object!(@link $many $($mlink)?)), leaf: $crate::fields::Leaf::Other },)*)?
+                    $crate::fields::Field { rust_name: "version", source: $crate::fields::Source::Columns(&["version"]), leaf: $crate::fields::Leaf::Version },
                 ],
             };
             fn new(record: std::sync::Arc<domain::read::Record>) -> Self {
@@ -217,6 +217,18 @@ macro_rules! object {
     (@columns $kind:ident $col:ident) => { &[stringify!($col)] };
     (@link $name:ident) => { stringify!($name) };
     (@link $name:ident $link:ident) => { stringify!($link) };
+    (@leaf text) => { $crate::fields::Leaf::Text };
+    (@leaf int) => { $crate::fields::Leaf::Int };
+    (@leaf fen) => { $crate::fields::Leaf::Int };
+    (@leaf sealed_int) => { $crate::fields::Leaf::SealedInt };
+    (@leaf boolean) => { $crate::fields::Leaf::Boolean };
+    (@leaf date) => { $crate::fields::Leaf::Date };
+    (@leaf time) => { $crate::fields::Leaf::Time };
+    (@leaf hex) => { $crate::fields::Leaf::Hex };
+    (@leaf words) => { $crate::fields::Leaf::Words };
+    (@leaf division_code) => { $crate::fields::Leaf::DivisionCode };
+    (@leaf code $enum:ident) => { $crate::fields::Leaf::Code($crate::fields::coded::<entity::codes::$enum>) };
+    (@leaf $kind:ident) => { $crate::fields::Leaf::Other };
     (@type text) => { String };
     (@type int) => { i64 };
     (@type sealed_int) => { i64 };

@@ -36,15 +36,25 @@ pub fn conflict(document: &ExecutableDocument, operation: &OperationDefinition) 
 
 /// The fields at the root, each once, as written: what an operation does, whatever its caller named it.
 pub fn root_fields(document: &ExecutableDocument, operation: &OperationDefinition) -> String {
+    at_root(document, operation, |field| &field.name.node).join(",")
+}
+
+/// The keys of an answer, in the order in which they were selected.
+pub fn root_keys(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<String> {
+    at_root(document, operation, |field| &field.response_key().node).into_iter().map(str::to_owned).collect()
+}
+
+fn at_root<'d>(document: &'d ExecutableDocument, operation: &'d OperationDefinition, name: impl Fn(&'d Field) -> &'d Name) -> Vec<&'d str> {
     let mut fields = Vec::new();
     Overlap { document, steps: 0 }.collect(&operation.selection_set.node, None, &mut Vec::new(), &mut fields);
     let mut names: Vec<&str> = Vec::new();
     for (_, field) in fields {
-        if !names.contains(&field.name.node.as_str()) {
-            names.push(&field.name.node);
+        let name = name(field).as_str();
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    names.join(",")
+    names
 }
 
 fn meaning(field: &Field) -> String {

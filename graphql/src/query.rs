@@ -192,7 +192,7 @@ fn division(code: Option<&str>, argument: &str) -> Result<Option<DivisionCode>> 
 }
 
 impl ChildFilterInput {
-    fn resolve(self) -> Result<ChildFilter> {
+    pub(crate) fn resolve(self) -> Result<ChildFilter> {
         Ok(ChildFilter {
             division: division(self.division.as_deref(), "filter.division")?,
             household_division: division(self.household_division.as_deref(), "filter.householdDivision")?,
@@ -211,6 +211,19 @@ impl ChildFilterInput {
             identity_number: self.identity_number,
         })
     }
+}
+
+/// By default the last changed first.
+pub(crate) fn child_order(order: Option<ChildOrderInput>) -> (ChildOrder, bool) {
+    order.map_or((ChildOrder::ChangedAt, true), |o| {
+        let field = match o.field {
+            ChildOrderField::ChangedAt => ChildOrder::ChangedAt,
+            ChildOrderField::BirthDate => ChildOrder::BirthDate,
+            ChildOrderField::Division => ChildOrder::Division,
+            ChildOrderField::FileNumber => ChildOrder::FileNumber,
+        };
+        (field, o.direction == OrderDirection::Desc)
+    })
 }
 
 /// The page a connection asks for, with the selection of its nodes.
@@ -316,16 +329,7 @@ impl Query {
         let run = async {
             let (want, page) = paging::<Child>(ctx, first, after, last, before)?;
             let filter = filter.unwrap_or_default().resolve()?;
-            let order = order_by.map_or((ChildOrder::ChangedAt, true), |o| {
-                let field = match o.field {
-                    ChildOrderField::ChangedAt => ChildOrder::ChangedAt,
-                    ChildOrderField::BirthDate => ChildOrder::BirthDate,
-                    ChildOrderField::Division => ChildOrder::Division,
-                    ChildOrderField::FileNumber => ChildOrder::FileNumber,
-                };
-                (field, o.direction == OrderDirection::Desc)
-            });
-            let page = domain(ctx).children(actor(ctx), &want, &filter, order, page).await?;
+            let page = domain(ctx).children(actor(ctx), &want, &filter, child_order(order_by), page).await?;
             Ok(noted(ctx, &want, page))
         };
         soft(ctx, run.await).map(ChildConnection)

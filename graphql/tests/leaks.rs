@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A child as the oracle knows it, read past all access.
-struct Known {
-    id: Uuid,
+pub struct Known {
+    pub id: Uuid,
     household: Option<i64>,
     residence: Option<i64>,
     accepting: i64,
@@ -24,7 +24,7 @@ struct Known {
     category: Option<String>,
 }
 
-async fn all_children(world: &World) -> Vec<Known> {
+pub async fn all_children(world: &World) -> Vec<Known> {
     let db = Database::connect(&world.owner_url).await.expect("opens");
     let sql = "SELECT id, household_division, residence_division, accepting_division, school_id, institution_id, director_id, main_category FROM child ORDER BY id";
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read");
@@ -79,7 +79,7 @@ fn reached(world: &World, grants: &[Grant], purpose: &str, account: Uuid, child:
     })
 }
 
-fn random_viewer(world: &World, rng: &mut StdRng, children: &[Known]) -> (Vec<Grant>, String) {
+pub fn random_viewer(world: &World, rng: &mut StdRng, children: &[Known]) -> (Vec<Grant>, String) {
     let roles = &world.domain.policy.roles;
     let some_child = &children[rng.random_range(0..children.len())];
     let role = &roles[rng.random_range(0..roles.len())];
@@ -104,7 +104,7 @@ fn random_viewer(world: &World, rng: &mut StdRng, children: &[Known]) -> (Vec<Gr
 }
 
 /// Some children by name: for this purpose or another, with the classes of a request or fewer.
-fn random_names(world: &World, rng: &mut StdRng, children: &[Known], purpose: &str) -> Vec<NamedAccess> {
+pub fn random_names(world: &World, rng: &mut StdRng, children: &[Known], purpose: &str) -> Vec<NamedAccess> {
     let mut named = Vec::new();
     for n in 0..rng.random_range(0..4_u128) {
         let other = world.domain.policy.purposes.keys().find(|p| *p != purpose).expect("another purpose");

@@ -12,6 +12,7 @@ mod matrix;
 mod mutants;
 mod named;
 mod support;
+mod ways;
 
 use graphql::Schema;
 use std::path::Path;

@@ -3,10 +3,10 @@
 use super::Context;
 use super::negotiate::Media;
 use async_graphql::ServerError;
+use graphql::Answer;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use serde::Serialize;
 use serde_json::json;
 use std::borrow::Cow;
 
@@ -146,11 +146,6 @@ pub fn json_answer(status: StatusCode, media: Media, body: impl Into<Body>) -> R
     answer
 }
 
-/// Whether nothing was executed: such a result has no `data`.
-pub fn is_request_error(response: &async_graphql::Response) -> bool {
-    response.data == async_graphql::Value::Null && !response.errors.is_empty() && response.errors.iter().all(|e| e.path.is_empty())
-}
-
 /// An error that names the request it belongs to.
 pub fn with_id(error: &ServerError, context: &Context) -> ServerError {
     let mut error = error.clone();
@@ -161,26 +156,31 @@ pub fn with_id(error: &ServerError, context: &Context) -> ServerError {
     error
 }
 
-#[derive(Serialize)]
-pub struct ResultBody<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<ServerError>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a async_graphql::Value>,
-    extensions: serde_json::Map<String, serde_json::Value>,
-}
-
-impl<'a> ResultBody<'a> {
-    pub fn new(response: &'a async_graphql::Response, context: &Context) -> ResultBody<'a> {
-        let mut extensions = serde_json::Map::new();
-        for (key, value) in &response.extensions {
-            extensions.insert(key.clone(), value.clone().into_json().unwrap_or_default());
-        }
-        extensions.insert("requestId".into(), context.request_id.as_str().into());
-        if let Some(figures) = context.figures() {
-            extensions.insert("cost".into(), figures.cost(context.at));
-        }
-        let errors = response.errors.iter().map(|error| with_id(error, context)).collect();
-        ResultBody { errors, data: (!is_request_error(response)).then_some(&response.data), extensions }
+/// A result as JSON: `errors` if there are any, `data` unless nothing was executed, `extensions`.
+pub fn body(answer: &Answer, context: &Context) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(512 + answer.data().map_or(0, |data| data.len()));
+    out.push(b'{');
+    if !answer.response.errors.is_empty() {
+        let errors: Vec<ServerError> = answer.response.errors.iter().map(|error| with_id(error, context)).collect();
+        out.extend_from_slice(b"\"errors\":");
+        serde_json::to_writer(&mut out, &errors).ok()?;
+        out.push(b',');
     }
+    if let Some(data) = answer.data() {
+        out.extend_from_slice(b"\"data\":");
+        out.extend_from_slice(&data);
+        out.push(b',');
+    }
+    let mut extensions = serde_json::Map::new();
+    for (key, value) in &answer.response.extensions {
+        extensions.insert(key.clone(), value.clone().into_json().unwrap_or_default());
+    }
+    extensions.insert("requestId".into(), context.request_id.as_str().into());
+    if let Some(figures) = context.figures() {
+        extensions.insert("cost".into(), figures.cost(context.at));
+    }
+    out.extend_from_slice(b"\"extensions\":");
+    serde_json::to_writer(&mut out, &extensions).ok()?;
+    out.push(b'}');
+    Some(out)
 }

@@ -1,6 +1,6 @@
 //! GraphQL over HTTP.
 
-use super::answer::{Done, Refused, ResultBody, is_request_error, json_answer};
+use super::answer::{self, Done, Refused, json_answer};
 use super::negotiate::{self, Media};
 use super::{App, Context, Shared, auth, documents, only, params, rates, sse, ws};
 use axum::Extension;
@@ -90,11 +90,11 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
     asked.language = context.language;
     let permit = app.in_flight.try_acquire().map_err(|_| Refused::overloaded())?;
     let mut operation = None;
-    let response = match app.schema.prepare(asked) {
-        Err(response) => *response,
+    let answer = match app.schema.prepare(asked) {
+        Err(response) => (*response).into(),
         Ok(prepared) => {
             // A name that the document has, not one that the caller wrote beside it.
-            operation = prepared.name().map(str::to_owned);
+            operation = prepared.name();
             context.note(app.rates.cost(signed.actor.account, partner, prepared.cost(), Instant::now())?);
             match prepared.kind() {
                 OperationKind::Mutation if !post => return Err(Refused::method("POST")),
@@ -113,7 +113,8 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
             }
         }
     };
-    if response.errors.iter().any(|e| e.extensions.as_ref().is_some_and(|x| x.get("code") == Some(&"AUDIT_UNAVAILABLE".into()))) {
+    let errors = &answer.response.errors;
+    if errors.iter().any(|e| e.extensions.as_ref().is_some_and(|x| x.get("code") == Some(&"AUDIT_UNAVAILABLE".into()))) {
         return Err(Refused::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "AUDIT_UNAVAILABLE",
@@ -122,20 +123,19 @@ async fn answer(app: &Shared, context: &Context, request: Request) -> Result<Res
         )
         .with(header::RETRY_AFTER, "2"));
     }
-    let failed = is_request_error(&response);
+    let failed = answer.is_request_error();
     let outcome = if failed {
         "request_error"
-    } else if response.errors.is_empty() {
+    } else if errors.is_empty() {
         "ok"
     } else {
         "field_errors"
     };
     let mut answer = if streams {
-        sse::once(&response, context)
+        sse::once(&answer, context)
     } else {
         let status = if failed && media == Media::Response { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        let body = serde_json::to_vec(&ResultBody::new(&response, context)).map_err(|_| Refused::internal())?;
-        json_answer(status, media, body)
+        json_answer(status, media, answer::body(&answer, context).ok_or_else(Refused::internal)?)
     };
     answer.extensions_mut().insert(Done { outcome, operation, statements: 0 });
     Ok(answer)
@@ -148,10 +148,10 @@ fn too_many_streams() -> Refused {
 }
 
 /// Executes within the time allowed; what is late is dropped, and its transaction with it.
-pub async fn run(app: &App, prepared: Prepared, actor: Actor, context: &Context) -> Result<async_graphql::Response, Refused> {
-    let work = AssertUnwindSafe(app.schema.execute(prepared, actor)).catch_unwind();
+pub async fn run(app: &App, prepared: Prepared, actor: Actor, context: &Context) -> Result<graphql::Answer, Refused> {
+    let work = AssertUnwindSafe(app.schema.answer(prepared, actor)).catch_unwind();
     match tokio::time::timeout(app.config.limits.operation, work).await {
-        Ok(Ok(response)) => Ok(response),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(Refused::internal()),
         Err(_) => {
             tracing::warn!(request_id = %context.request_id, "operation timed out");

@@ -1,12 +1,12 @@
 //! Server-sent events: graphql-sse in distinct connections mode, one operation for each request.
 
-use super::answer::{Done, Refused, ResultBody, is_request_error};
+use super::answer::{self, Done, Refused};
 use super::auth::{self, SignedIn};
 use super::rates::Stream;
 use super::{Context, Shared};
 use crate::listen::told;
 use crate::telemetry::{self, Gauge};
-use async_graphql::Response as Outcome;
+use graphql::Answer;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -33,16 +33,16 @@ fn next_event(json: &str) -> Bytes {
     format!("event: next\ndata: {json}\n\n").into()
 }
 
-fn event_of(outcome: &Outcome, context: &Context) -> Bytes {
-    let body = serde_json::to_string(&ResultBody::new(outcome, context));
-    next_event(&body.unwrap_or_else(|_| refusal(&Refused::internal(), context)))
+fn event_of(outcome: &Answer, context: &Context) -> Bytes {
+    let body = answer::body(outcome, context).and_then(|body| String::from_utf8(body).ok());
+    next_event(&body.unwrap_or_else(|| refusal(&Refused::internal(), context)))
 }
 
 fn refusal(refused: &Refused, context: &Context) -> String {
     json!({ "errors": [refused.error(context)], "extensions": { "requestId": context.request_id } }).to_string()
 }
 
-fn answer(body: Body) -> Response {
+fn stream_of(body: Body) -> Response {
     let mut answer = Response::new(body);
     *answer.status_mut() = StatusCode::OK;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
@@ -52,14 +52,14 @@ fn answer(body: Body) -> Response {
 }
 
 /// The result of a query or a mutation, or why a document was not run.
-pub fn once(outcome: &Outcome, context: &Context) -> Response {
-    answer(Body::from([&event_of(outcome, context)[..], COMPLETE].concat()))
+pub fn once(outcome: &Answer, context: &Context) -> Response {
+    stream_of(Body::from([&event_of(outcome, context)[..], COMPLETE].concat()))
 }
 
 /// The events of a subscription, until it ends, the client goes, or the client may no longer hear them.
 pub fn subscribe(app: Shared, context: Context, signed: SignedIn, prepared: Prepared, held: Stream) -> Response {
     let (out, events) = mpsc::channel::<Bytes>(16);
-    let operation = prepared.name().map(str::to_owned);
+    let operation = prepared.name();
     let done = Done { outcome: "ok", operation: operation.clone(), statements: 0 };
     tokio::spawn(async move {
         let work = metered(async {
@@ -73,7 +73,7 @@ pub fn subscribe(app: Shared, context: Context, signed: SignedIn, prepared: Prep
         drop(held);
     });
     let body = stream::unfold(events, async |mut events| events.recv().await.map(|event| (Ok::<_, std::convert::Infallible>(event), events)));
-    let mut answer = answer(Body::from_stream(body));
+    let mut answer = stream_of(Body::from_stream(body));
     answer.extensions_mut().insert(done);
     answer
 }
@@ -107,14 +107,14 @@ async fn run(app: &Shared, context: &Context, signed: SignedIn, prepared: Prepar
             }
             event = events.next() => {
                 said = Instant::now();
-                let Some(outcome) = event else {
+                let Some(outcome) = event.map(Answer::from) else {
                     send(Bytes::from_static(COMPLETE)).await;
                     return "ok";
                 };
                 if !send(event_of(&outcome, context)).await {
                     return "gone";
                 }
-                if is_request_error(&outcome) {
+                if outcome.is_request_error() {
                     send(Bytes::from_static(COMPLETE)).await;
                     return "request_error";
                 }

@@ -67,6 +67,14 @@ impl RowAccess {
     pub fn public() -> RowAccess {
         RowAccess { decisions: Decisions::PUBLIC, write: BTreeSet::new(), actions: BTreeSet::new(), named: None }
     }
+    /// What is shown of a class here.
+    pub fn shown(&self, class: DataClass) -> Decision {
+        match self.decisions.of(class) {
+            Decision::Deny if mutant::off_for("read.deny", class.name()) => Decision::Show,
+            Decision::Mask if mutant::off_for("read.mask", class.name()) => Decision::Show,
+            decision => decision,
+        }
+    }
     pub fn join(&mut self, view: &View) {
         self.decisions.join(&view.decisions);
         self.write.extend(view.write.iter().copied());

@@ -75,6 +75,11 @@ impl Anchor {
         }
     }
 
+    /// Of the values that decide on access, in the order in which they are selected.
+    pub(super) fn kinds(self) -> impl Iterator<Item = Kind> {
+        self.keys().1.iter().map(|(_, kind)| *kind)
+    }
+
     /// Joins the anchor and selects what decides on access, after the row's own columns.
     pub(super) fn select(self, select: &mut SelectStatement) {
         self.join_only(select);

@@ -23,11 +23,13 @@ pub struct PageArgs {
     pub count: bool,
     /// False when only the count was asked for.
     pub rows: bool,
+    /// Whether anybody wants to know where to go on.
+    pub cursors: bool,
 }
 
 impl Default for PageArgs {
     fn default() -> PageArgs {
-        PageArgs { size: 20, backward: false, from: None, count: false, rows: true }
+        PageArgs { size: 20, backward: false, from: None, count: false, rows: true, cursors: true }
     }
 }
 

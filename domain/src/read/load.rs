@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::sealing::{Keyring, Place};
 use crate::store::{Cell, Db, read_cell};
-use entity::{DataClass, Kind, Table};
+use entity::{Column, DataClass, Kind, Table};
 use sea_orm::QueryResult;
 use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ pub struct Reader<'a> {
     pub keys: &'a Keyring,
     pub actor: &'a Actor,
     pub clock: &'a dyn Clock,
+    /// Of reference data.
+    pub public: Arc<RowAccess>,
 }
 
 /// A list asked for at the root.
@@ -81,7 +83,7 @@ pub(super) fn direction(order: &[(&'static str, bool)], page: &PageArgs) -> Orde
     if newest_first { Order::Desc } else { Order::Asc }
 }
 
-fn order_exprs(table: &Table, order: &[(&'static str, bool)]) -> Vec<Expr> {
+pub(super) fn order_exprs(table: &Table, order: &[(&'static str, bool)]) -> Vec<Expr> {
     order.iter().map(|(name, _)| order_expr(table, name)).chain([col(table.columns[0].name)]).collect()
 }
 
@@ -276,11 +278,7 @@ impl<'a> Reader<'a> {
         cells[0] = raw.cells[0].clone();
         for at in &want.columns {
             let column = &table.columns[*at];
-            let decision = match raw.access.decisions.of(column.class) {
-                Decision::Deny if mutant::off_for("read.deny", column.class.name()) => Decision::Show,
-                Decision::Mask if mutant::off_for("read.mask", column.class.name()) => Decision::Show,
-                decision => decision,
-            };
+            let decision = raw.access.shown(column.class);
             if decision == Decision::Deny {
                 cells[*at] = Cell::Denied;
                 continue;
@@ -292,16 +290,22 @@ impl<'a> Reader<'a> {
                 }
                 (other, _) => other.clone(),
             };
-            cells[*at] = match (decision, value) {
-                (Decision::Show, value) => value,
-                (_, Cell::Text(text)) if column.kind == Kind::Sealed => Cell::Text(mask::mask(column.name, &text)),
-                // A mask tells that there is a text; that there is none is told as well.
-                (_, Cell::Null) if column.kind == Kind::Sealed => Cell::Null,
-                (_, value) if mutant::off("read.part") => value,
-                // What is no text cannot be shown in part.
-                _ => Cell::Denied,
-            };
+            cells[*at] = reveal(column, decision, value);
         }
         Ok(cells)
+    }
+}
+
+/// A value as far as a decision lets it be seen.
+pub(super) fn reveal(column: &Column, decision: Decision, value: Cell) -> Cell {
+    match (decision, value) {
+        (Decision::Deny, _) => Cell::Denied,
+        (Decision::Show, value) => value,
+        (_, Cell::Text(text)) if column.kind == Kind::Sealed => Cell::Text(mask::mask(column.name, &text)),
+        // A mask tells that there is a text; that there is none is told as well.
+        (_, Cell::Null) if column.kind == Kind::Sealed => Cell::Null,
+        (_, value) if mutant::off("read.part") => value,
+        // What is no text cannot be shown in part.
+        _ => Cell::Denied,
     }
 }

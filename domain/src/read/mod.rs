@@ -5,6 +5,7 @@ mod cursor;
 mod load;
 pub mod links;
 mod nested;
+pub mod plan;
 mod record;
 mod want;
 

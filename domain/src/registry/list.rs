@@ -49,6 +49,12 @@ fn names_of<T: CodedEnum>(codes: &[T]) -> Vec<&'static str> {
 impl Domain {
     /// A page of children in reach. A filter or an order never tells more than the fields it looks at would.
     pub async fn children(&self, actor: &Actor, want: &Want, filter: &ChildFilter, order: (ChildOrder, bool), page: PageArgs) -> Result<Page> {
+        let query = self.list_of_children(actor, filter, order, page)?;
+        self.reader(actor).list(want, &query).await
+    }
+
+    /// What such a page looks at.
+    pub fn list_of_children(&self, actor: &Actor, filter: &ChildFilter, order: (ChildOrder, bool), page: PageArgs) -> Result<ListQuery> {
         let (condition, mut needs) = self.child_condition(filter)?;
         let (column, class) = match order.0 {
             ChildOrder::ChangedAt => ("changed_at", DataClass::Registry),
@@ -67,8 +73,7 @@ impl Domain {
                 needs.iter().filter(|class| !actor.lens.views.iter().any(|v| shows(v, &[**class]))).map(|class| class.name()).collect();
             return Err(Error::forbidden("filter", format!("filtering or ordering by data of class {} needs to be allowed to see it", hidden.join(", "))));
         }
-        let query = ListQuery { condition, order: vec![(column, order.1)], needs, page };
-        self.reader(actor).list(want, &query).await
+        Ok(ListQuery { condition, order: vec![(column, order.1)], needs, page })
     }
 
     fn child_condition(&self, filter: &ChildFilter) -> Result<(Condition, Vec<DataClass>)> {

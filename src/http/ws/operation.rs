@@ -1,11 +1,11 @@
 //! The operations that run over one socket.
 
-use super::super::answer::{Refused, ResultBody, is_request_error, with_id};
+use super::super::answer::{Refused, body, with_id};
 use super::super::rates;
 use super::super::{App, Context, Shared, graphql as over_http};
 use super::message::Outgoing;
 use crate::telemetry::{self, Gauge};
-use async_graphql::Response;
+use graphql::Answer;
 use axum::http::StatusCode;
 use domain::access::Actor;
 use domain::store::meter::{metered, statements};
@@ -101,7 +101,7 @@ impl Operations {
         if let Ok(prepared) = &prepared {
             context.note(self.app.rates.cost(actor.account, partner, prepared.cost(), Instant::now())?);
         }
-        let operation = prepared.as_ref().ok().and_then(|p| p.name().map(str::to_owned));
+        let operation = prepared.as_ref().ok().and_then(graphql::Prepared::name);
         let subscription = matches!(&prepared, Ok(p) if p.kind() == OperationKind::Subscription);
         let (app, results, of) = (self.app.clone(), self.results.clone(), id.clone());
         let task = tokio::spawn(async move {
@@ -109,7 +109,7 @@ impl Operations {
             let context = &context;
             let work = metered(async {
                 let outcome = match prepared {
-                    Err(response) => say.result(&response, context).await,
+                    Err(response) => say.result(&Answer::from(*response), context).await,
                     Ok(prepared) if subscription => stream(&app, prepared, actor, context, &say).await,
                     Ok(prepared) => once(&app, prepared, actor, context, &say).await,
                 };
@@ -149,7 +149,7 @@ impl Operations {
 async fn once(app: &App, prepared: Prepared, actor: Actor, context: &Context, say: &Say) -> &'static str {
     let Ok(_permit) = app.in_flight.try_acquire() else { return say.refused(&Refused::overloaded(), context).await };
     match over_http::run(app, prepared, actor, context).await {
-        Ok(response) => say.result(&response, context).await,
+        Ok(answer) => say.result(&answer, context).await,
         Err(refused) => say.refused(&refused, context).await,
     }
 }
@@ -158,10 +158,11 @@ async fn stream(app: &App, prepared: Prepared, actor: Actor, context: &Context, 
     let _running = Gauge::up(telemetry::SUBSCRIPTIONS);
     let mut events = app.schema.subscribe(prepared, actor);
     while let Some(response) = events.next().await {
-        if is_request_error(&response) {
-            return say.result(&response, context).await;
+        let answer = Answer::from(response);
+        if answer.is_request_error() {
+            return say.result(&answer, context).await;
         }
-        say.next(&response, context).await;
+        say.next(&answer, context).await;
     }
     say.say(What::Complete).await;
     "ok"
@@ -179,9 +180,9 @@ impl Say {
         let _ = self.results.send(Said { id: self.id.clone(), run: self.run, what }).await;
     }
 
-    async fn next(&self, response: &Response, context: &Context) {
-        let body = serde_json::to_value(ResultBody::new(response, context)).unwrap_or_default();
-        self.say(What::Next(body)).await;
+    async fn next(&self, answer: &Answer, context: &Context) {
+        let body = body(answer, context).and_then(|body| serde_json::from_slice(&body).ok());
+        self.say(What::Next(body.unwrap_or_default())).await;
     }
 
     async fn refused(&self, refused: &Refused, context: &Context) -> &'static str {
@@ -189,14 +190,14 @@ impl Say {
         if refused.code == "TIMEOUT" { "timeout" } else { "failed" }
     }
 
-    async fn result(&self, response: &Response, context: &Context) -> &'static str {
-        if is_request_error(response) {
-            let errors = response.errors.iter().filter_map(|e| serde_json::to_value(with_id(e, context)).ok()).collect();
+    async fn result(&self, answer: &Answer, context: &Context) -> &'static str {
+        if answer.is_request_error() {
+            let errors = answer.response.errors.iter().filter_map(|e| serde_json::to_value(with_id(e, context)).ok()).collect();
             self.say(What::Error(errors)).await;
             return "request_error";
         }
-        self.next(response, context).await;
+        self.next(answer, context).await;
         self.say(What::Complete).await;
-        if response.errors.is_empty() { "ok" } else { "field_errors" }
+        if answer.response.errors.is_empty() { "ok" } else { "field_errors" }
     }
 }

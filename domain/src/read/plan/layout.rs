@@ -1,0 +1,80 @@
+//! Which values a statement reads of each row, in which order.
+
+use super::super::links::Road;
+use super::super::load::direction;
+use super::super::want::{LinkWant, Want};
+use crate::access::{Decision, Decisions, Lens};
+use crate::check;
+use entity::{DataClass, Family, Table};
+use sea_orm::sea_query::Order;
+
+/// A wanted row: its key, its columns, its links.
+pub(super) struct Layout {
+    pub table: &'static Table,
+    /// Indexes into the table's columns; the key is first.
+    pub read: Vec<usize>,
+    /// For each wanted column, its place in `read`; None where no view shows it.
+    pub places: Vec<Option<usize>>,
+    /// Places of the ordering columns and the key, for the cursor.
+    pub cursor: Vec<usize>,
+    /// For each wanted link, what it reads; None where no view follows it.
+    pub links: Vec<Option<LinkLayout>>,
+}
+
+pub(super) struct LinkLayout {
+    pub road: Way,
+    pub layout: Layout,
+}
+
+pub(super) enum Way {
+    /// The key there stands in this column here.
+    One { local: &'static str },
+    Many { foreign: &'static str, order: Vec<&'static str>, descending: bool, limit: u32 },
+}
+
+/// How many rows to ask for: few sizes, so that there are few statements. One more than a page tells whether there is more.
+fn padded(size: u32) -> u32 {
+    [1, 3, 5, 10, 20, 50].into_iter().find(|known| size <= *known).unwrap_or(size.max(100)) + 1
+}
+
+/// The best that any view does with a class on this table.
+fn best(lens: &Lens, table: &Table, class: DataClass) -> Decision {
+    if table.family == Family::Reference { Decisions::PUBLIC.of(class) } else { lens.best(class) }
+}
+
+impl Layout {
+    pub fn new(want: &Want, order: &[&'static str], lens: &Lens) -> Layout {
+        let table = want.table;
+        let mut read = vec![0];
+        let mut place = |at: usize| {
+            read.iter().position(|known| *known == at).unwrap_or_else(|| {
+                read.push(at);
+                read.len() - 1
+            })
+        };
+        let places = want
+            .columns
+            .iter()
+            .map(|at| check!("read.best", best(lens, table, table.columns[*at].class) != Decision::Deny).then(|| place(*at)))
+            .collect();
+        let cursor = order.iter().filter_map(|name| table.column(name)).chain([0]).map(&mut place).collect();
+        let links = want.links.iter().map(|link| (best(lens, table, link.link.class) != Decision::Deny).then(|| LinkLayout::new(link, lens)).flatten()).collect();
+        Layout { table, read, places, cursor, links }
+    }
+}
+
+impl LinkLayout {
+    fn new(link: &LinkWant, lens: &Lens) -> Option<LinkLayout> {
+        let (road, order) = match &link.link.road {
+            Road::One { local } => (Way::One { local }, Vec::new()),
+            Road::Many { foreign, order } => {
+                let names: Vec<&'static str> = order.iter().map(|(name, _)| *name).collect();
+                let descending = direction(order, &link.page) == Order::Desc;
+                let way = Way::Many { foreign, order: names.clone(), descending, limit: padded(link.page.size) };
+                (way, if link.page.cursors { names } else { Vec::new() })
+            }
+            Road::Ancestors => return None,
+        };
+        Some(LinkLayout { road, layout: Layout::new(&link.want, &order, lens) })
+    }
+}
