@@ -63,6 +63,24 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The tables below: each of their rows is reached by the key of one above.
+    pub fn nested(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        self.add_nested(&mut names);
+        names
+    }
+
+    fn add_nested(&self, names: &mut Vec<&'static str>) {
+        for link in self.links.iter().flatten() {
+            if !names.contains(&link.layout.table.name) {
+                names.push(link.layout.table.name);
+            }
+            link.layout.add_nested(names);
+        }
+    }
+}
+
 impl LinkLayout {
     fn new(link: &LinkWant, lens: &Lens) -> Option<LinkLayout> {
         let (road, order) = match &link.link.road {

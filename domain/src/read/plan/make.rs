@@ -44,9 +44,9 @@ impl Reader<'_> {
     pub async fn planned_list(&self, want: &Want, query: &ListQuery) -> Result<Rows> {
         let anchor = anchor(want.table);
         let needs = if mutant::off("list.needs") { &[][..] } else { &query.needs };
-        let scope = anchor.scope(&self.actor.lens, needs);
         let order: Vec<&'static str> = query.order.iter().map(|(name, _)| *name).collect();
         let layout = Layout::new(want, if query.page.cursors { &order } else { &[] }, &self.actor.lens);
+        let scope = anchor.scope(want.table, &self.actor.lens, needs).opening(&layout.nested());
         let mut select = self.select(&layout, anchor);
         select.cond_where(query.condition.clone());
         keyset(&mut select, want.table, &query.order, &query.page)?;
@@ -66,7 +66,8 @@ impl Reader<'_> {
         let mut select = self.select(&layout, anchor);
         select.and_where(col(want.table.columns[0].name).eq(Expr::val(key.value())));
         let needs = row_class(want.table).filter(|_| !mutant::off("node.needs"));
-        let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(&self.actor.lens, needs.as_slice()) };
+        let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(want.table, &self.actor.lens, needs.as_slice()) };
+        let scope = scope.opening(&layout.nested());
         let raws = self.db.scoped(select, &scope).await?;
         Ok(self.rows(want, &layout, anchor, &raws, false)?.pop())
     }
