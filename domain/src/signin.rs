@@ -63,7 +63,11 @@ struct Account {
     organisation: Option<Uuid>,
     grants: Arc<Vec<Grant>>,
     named: Vec<NamedAccess>,
+    /// What the grants let through, by purpose.
+    lenses: Lenses,
 }
+
+type Lenses = Arc<Mutex<HashMap<String, Arc<Lens>>>>;
 
 impl Accounts {
     fn get(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<Account>> {
@@ -112,7 +116,7 @@ impl Domain {
         };
         if let Some(session) = session.filter(|s| !s.strong) {
             // Nothing that was granted holds before there is a second factor.
-            let bare = Account { grants: Arc::default(), ..Account::clone(&account) };
+            let bare = Account { grants: Arc::default(), lenses: Lenses::default(), ..Account::clone(&account) };
             return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking }, divisions.as_deref())? });
         }
         Ok(Actor { session, ..self.actor(&account, asking, divisions.as_deref())? })
@@ -158,24 +162,25 @@ impl Domain {
             Some(_) => return Err(SignInError::Purpose { granted: granted.into_iter().map(str::to_owned).collect() }),
             None => account.grants.first().map(|g| g.purpose.clone()).unwrap_or_default(),
         };
-        let now = self.clock.now();
-        let named: Vec<NamedAccess> = account.named.iter().filter(|access| check!("named.expiry", now < access.valid_to)).cloned().collect();
-        let mut lens = Lens::new(&self.policy, account.id, &account.grants, &purpose);
-        let mut grants = account.grants.clone();
-        match divisions {
-            // A token bound to divisions reaches no child beside them by name.
-            Some(divisions) => {
-                lens = lens.within(divisions);
-                let narrowed = grants.iter().map(|g| Grant { ranges: overlap(&g.ranges, divisions), ..g.clone() });
-                grants = Arc::new(narrowed.filter(|g| !g.ranges.is_empty()).collect());
+        let plain = divisions.is_none() && asking.bound.scopes().is_none() && account.named.is_empty() && !cfg!(feature = "mutants");
+        let remembered = || account.lenses.lock().ok().and_then(|known| known.get(&purpose).cloned());
+        let lens = match plain.then(remembered).flatten() {
+            Some(lens) => lens,
+            None => {
+                let lens = Arc::new(self.lens(account, &asking, divisions, &purpose));
+                if plain && let Ok(mut known) = account.lenses.lock() {
+                    known.insert(purpose.clone(), lens.clone());
+                }
+                lens
             }
-            None => lens = lens.with_named(account.id, &named, &purpose),
+        };
+        let mut grants = account.grants.clone();
+        if let Some(divisions) = divisions {
+            let narrowed = grants.iter().map(|g| Grant { ranges: overlap(&g.ranges, divisions), ..g.clone() });
+            grants = Arc::new(narrowed.filter(|g| !g.ranges.is_empty()).collect());
         }
         if let Some(bound) = asking.bound.purpose() {
             grants = Arc::new(grants.iter().filter(|g| g.purpose == bound).cloned().collect());
-        }
-        if let Some(scopes) = asking.bound.scopes() {
-            lens = lens.scoped_to(scopes);
         }
         Ok(Actor {
             account: account.id,
@@ -188,10 +193,27 @@ impl Domain {
             legal_basis: self.policy.legal_basis(&purpose).to_owned(),
             purpose,
             grants,
-            lens: Arc::new(lens),
+            lens,
             bound: asking.bound,
             session: None,
         })
+    }
+
+    fn lens(&self, account: &Account, asking: &Asking, divisions: Option<&[(i64, i64)]>, purpose: &str) -> Lens {
+        let now = self.clock.now();
+        let mut lens = Lens::new(&self.policy, account.id, &account.grants, purpose);
+        match divisions {
+            // A token bound to divisions reaches no child beside them by name.
+            Some(divisions) => lens = lens.within(divisions),
+            None => {
+                let named: Vec<NamedAccess> = account.named.iter().filter(|access| check!("named.expiry", now < access.valid_to)).cloned().collect();
+                lens = lens.with_named(account.id, &named, purpose);
+            }
+        }
+        match asking.bound.scopes() {
+            Some(scopes) => lens.scoped_to(scopes),
+            None => lens,
+        }
     }
 
     async fn account(&self, id: Uuid, now: DateTime<Utc>) -> Result<Option<Account>> {
@@ -240,6 +262,7 @@ impl Domain {
             organisation: first.try_get_by_index(3)?,
             grants: Arc::new(grants),
             named: self.named_accesses(id, now).await?,
+            lenses: Lenses::default(),
         }))
     }
 

@@ -5,6 +5,7 @@ use crate::plan::Compiled;
 use async_graphql::Response;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use domain::clients::documents::Hash;
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -79,33 +80,35 @@ impl Known {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Name {
-    Listed(Hash),
-    Text(Arc<str>),
-}
-
 /// How many documents, and how long a text at most; longer ones are parsed each time.
 const MOST: usize = 1000;
 const LONGEST: usize = 16 << 10;
 
 /// Two generations: what is asked for again outlives a flood of documents that are not.
-#[derive(Default)]
-struct Generations {
-    young: HashMap<Name, Arc<Known>>,
-    old: HashMap<Name, Arc<Known>>,
+struct Generations<K> {
+    young: HashMap<K, Arc<Known>>,
+    old: HashMap<K, Arc<Known>>,
 }
 
-impl Generations {
-    fn get(&mut self, name: &Name) -> Option<Arc<Known>> {
+impl<K> Default for Generations<K> {
+    fn default() -> Generations<K> {
+        Generations { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Eq + std::hash::Hash> Generations<K> {
+    fn get<Q: Eq + std::hash::Hash + ?Sized>(&mut self, name: &Q) -> Option<Arc<Known>>
+    where
+        K: Borrow<Q>,
+    {
         if let Some(known) = self.young.get(name) {
             return Some(known.clone());
         }
-        let known = self.old.remove(name)?;
-        self.put(name.clone(), known.clone());
+        let (name, known) = self.old.remove_entry(name)?;
+        self.put(name, known.clone());
         Some(known)
     }
-    fn put(&mut self, name: Name, known: Arc<Known>) {
+    fn put(&mut self, name: K, known: Arc<Known>) {
         if self.young.len() >= MOST {
             self.old = std::mem::take(&mut self.young);
         }
@@ -115,25 +118,29 @@ impl Generations {
 
 #[derive(Clone, Default)]
 pub struct Documents {
-    listed: Arc<Mutex<Generations>>,
+    listed: Arc<Mutex<Generations<Hash>>>,
     /// Texts that anybody may send push out none that are on a list.
-    texts: Arc<Mutex<Generations>>,
+    texts: Arc<Mutex<Generations<Box<str>>>>,
 }
 
 impl Documents {
     /// The document of a text, which may be on a list under a hash; it is parsed once.
     pub fn get(&self, text: &str, listed: Option<Hash>, parse: impl FnOnce() -> Result<ExecutableDocument, Box<Response>>) -> Result<Arc<Known>, Box<Response>> {
-        let (name, generations) = match listed {
-            Some(hash) => (Name::Listed(hash), &self.listed),
-            None if text.len() > LONGEST => return Ok(Arc::new(Known::new(parse()?))),
-            None => (Name::Text(text.into()), &self.texts),
+        if text.len() > LONGEST && listed.is_none() {
+            return Ok(Arc::new(Known::new(parse()?)));
+        }
+        let known = match listed {
+            Some(hash) => self.listed.lock().ok().and_then(|mut all| all.get(&hash)),
+            None => self.texts.lock().ok().and_then(|mut all| all.get(text)),
         };
-        if let Some(known) = generations.lock().ok().and_then(|mut all| all.get(&name)) {
+        if let Some(known) = known {
             return Ok(known);
         }
         let known = Arc::new(Known::new(parse()?));
-        if let Ok(mut all) = generations.lock() {
-            all.put(name, known.clone());
+        match (listed, self.listed.lock(), self.texts.lock()) {
+            (Some(hash), Ok(mut all), _) => all.put(hash, known.clone()),
+            (None, _, Ok(mut all)) => all.put(text.into(), known.clone()),
+            _ => {}
         }
         Ok(known)
     }

@@ -49,7 +49,7 @@ impl<'r> Given<'r> {
                 Some((arguments, cursors)) => self.page(arguments, *cursors)?,
                 None => PageArgs { cursors: false, ..PageArgs::default() },
             };
-            Some(LinkWant { key: branch.key.clone(), link: branch.link, page, want: self.want(&branch.tree)? })
+            Some(LinkWant { key: String::new(), link: branch.link, page, want: self.want(&branch.tree)? })
         });
         Some(Want { table: tree.table, columns: tree.columns.clone(), links: links.collect::<Option<Vec<_>>>()? })
     }
