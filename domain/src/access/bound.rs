@@ -3,7 +3,7 @@
 use super::lens::{Lens, View};
 use super::policy::{Basis, Decisions};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Scopes of a machine's token, and what each lets through.
@@ -82,6 +82,7 @@ fn acts(scopes: &BTreeSet<String>, action: &str) -> bool {
 impl Lens {
     /// Takes away what lies outside the divisions, given as ranges of codes.
     pub fn within(mut self, divisions: &[(i64, i64)]) -> Lens {
+        self.wall = OnceLock::new();
         for view in &mut self.views {
             if lies_within(&view.ranges, divisions) {
                 continue;
@@ -102,6 +103,7 @@ impl Lens {
 
     /// Takes away what the scopes do not name.
     pub fn scoped_to(mut self, scopes: &BTreeSet<String>) -> Lens {
+        self.wall = OnceLock::new();
         self.actions.retain(|action| acts(scopes, action));
         if !scopes.contains("read") {
             self.statistics.clear();

@@ -3,12 +3,13 @@
 use super::actor::Grant;
 use super::mutant;
 use super::policy::{Basis, Decision, Decisions, Policy};
+use super::wall::Wall;
 use crate::check;
 use entity::DataClass;
 use chrono::{DateTime, Utc};
 use entity::codes::Category;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 /// Access to one child that was asked for and given, or taken in an emergency.
@@ -51,6 +52,8 @@ pub struct Lens {
     pub actions: BTreeSet<String>,
     /// Where statistics may be read, and below what number their cells are withheld there.
     pub statistics: Vec<((i64, i64), u32)>,
+    /// What the database is told of all this: made once, when it is first read by.
+    pub(super) wall: OnceLock<Wall>,
 }
 
 /// What a viewer may do with one row.
@@ -176,6 +179,7 @@ impl Lens {
     /// Adds the children to whom this account was given access by name. Such a view shows and changes nothing.
     pub fn with_named(mut self, account: Uuid, named: &[NamedAccess], purpose: &str) -> Lens {
         let nothing = Arc::new(BTreeSet::new());
+        self.wall = OnceLock::new();
         for access in named.iter().filter(|access| check!("named.purpose", access.purpose == purpose)) {
             self.views.push(View {
                 role: String::new(),

@@ -20,6 +20,10 @@ impl Scope {
     pub(crate) fn wall(&self) -> &Wall {
         &self.1
     }
+    /// For a statement that joins these tables to rows of this scope by their key.
+    pub(crate) fn opening(self, tables: &[&str]) -> Scope {
+        Scope(self.0, self.1.opening(tables))
+    }
     /// No row at all.
     pub(crate) fn nothing() -> Scope {
         Scope(Cond::any().add(Expr::val(1).eq(0)), Wall::nobody())

@@ -4,14 +4,20 @@
 use super::lens::{Lens, View};
 use super::policy::Basis;
 use entity::CodedEnum;
-use migration::rls::{ACCEPTING, RESIDENCE};
+use migration::rls::{ACCEPTING, RESIDENCE, RULES};
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// The text of `cw.scope`; `migration::rls` says what its parts are.
 #[derive(Clone, Debug)]
-pub(crate) struct Wall(Option<Arc<Parts>>);
+pub(crate) struct Wall {
+    /// The first part: the tables that are open to one statement.
+    open: Cow<'static, str>,
+    /// All other parts, with the bar before them; None for nobody.
+    rest: Option<Arc<str>>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Parts {
@@ -19,13 +25,12 @@ struct Parts {
     divisions: Vec<(i64, i64)>,
     ids: Vec<Uuid>,
     categories: String,
-    reached: Vec<Uuid>,
     accounts: Vec<(i64, i64)>,
     own_account: Option<Uuid>,
     imports: Vec<(i64, i64)>,
     own_imports: Option<Uuid>,
     asks: Option<Uuid>,
-    special: &'static str,
+    audit: bool,
     alerts: Vec<(i64, i64)>,
     accesses: Vec<(i64, i64)>,
 }
@@ -63,25 +68,25 @@ fn some(value: Option<impl Display>) -> String {
 }
 
 impl Parts {
-    fn text(&self) -> String {
-        let beyond = if self.ids.is_empty() && self.categories.is_empty() { "" } else { "1" };
-        let divisions = if self.special == SYSTEM { "{(,)}".to_owned() } else { multirange(&self.divisions) };
+    /// From the bar after the first part on.
+    fn text(&self) -> Arc<str> {
         format!(
-            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
             some(self.household.map(|h| h.0)),
             some(self.household.map(|h| h.1)),
+            multirange(&self.divisions),
             uuids(&self.ids),
             self.categories,
-            uuids(&self.reached),
             multirange(&self.accounts),
             some(self.own_account),
             multirange(&self.imports),
             some(self.own_imports),
             some(self.asks),
-            self.special,
+            if self.audit { "a" } else { "" },
             multirange(&self.alerts),
             multirange(&self.accesses),
         )
+        .into()
     }
 
     fn divisions_of(view: &View) -> Vec<(i64, i64)> {
@@ -134,7 +139,7 @@ impl Parts {
                 Basis::OwnAccount => self.own_account = Some(view.account),
                 Basis::Imports => self.imports.extend(&view.ranges),
                 Basis::OwnImports => self.own_imports = Some(view.account),
-                Basis::Audit => self.special = AUDIT,
+                Basis::Audit => self.audit = true,
                 Basis::Alerts => self.alerts.extend(&view.ranges),
                 Basis::Accesses => self.accesses.extend(&view.ranges),
                 _ => {}
@@ -144,22 +149,34 @@ impl Parts {
     }
 }
 
-const SYSTEM: &str = "s";
-const AUDIT: &str = "a";
+/// All there is: every table open, and every file, those without a household too.
+static SYSTEM: LazyLock<(String, Arc<str>)> =
+    LazyLock::new(|| (open_text(RULES.iter().map(|(table, _)| *table)), format!("|{}|{}|{{(,)}}||||||||||", i64::MIN, i64::MAX).into()));
+
+fn open_text<'t>(tables: impl IntoIterator<Item = &'t str>) -> String {
+    tables.into_iter().fold("+".to_owned(), |text, table| text + table + "+")
+}
 
 impl Wall {
     /// Of nobody: open tables alone.
     pub fn nobody() -> Wall {
-        Wall(None)
+        Wall { open: Cow::Borrowed(""), rest: None }
+    }
+
+    fn told(parts: &Parts) -> Wall {
+        Wall { open: Cow::Borrowed(""), rest: Some(parts.text()) }
     }
 
     /// The system's own work. `_why` stands in the code for whoever reads it: each use passes the second wall.
     pub fn system(_why: &'static str) -> Wall {
-        let household = Some((i64::MIN, i64::MAX));
-        Wall(Some(Arc::new(Parts { household, special: SYSTEM, ..Parts::default() })))
+        Wall { open: Cow::Borrowed(&SYSTEM.0), rest: Some(SYSTEM.1.clone()) }
     }
 
     pub fn of(lens: &Lens) -> Wall {
+        lens.wall.get_or_init(|| Wall::made(lens)).clone()
+    }
+
+    fn made(lens: &Lens) -> Wall {
         let mut parts = Parts::default();
         let mut categories = Vec::new();
         for view in &lens.views {
@@ -168,24 +185,27 @@ impl Wall {
         if !categories.is_empty() {
             parts.categories = serde_json::Value::Array(categories).to_string();
         }
-        Wall(Some(Arc::new(parts)))
+        Wall::told(&parts)
     }
 
     /// For counting: where a viewer may read statistics, the files count, though none of them may be seen.
     pub fn statistics(lens: &Lens) -> Wall {
         let divisions = lens.statistics.iter().map(|(range, _)| *range).collect();
-        Wall(Some(Arc::new(Parts { divisions, ..Parts::default() })))
+        Wall::told(&Parts { divisions, ..Parts::default() })
     }
 
-    /// And what hangs on rows that were read through this wall before.
-    pub fn and_reached(&self, ids: impl IntoIterator<Item = Uuid>) -> Wall {
-        let mut parts = self.0.as_deref().cloned().unwrap_or_default();
-        parts.reached.extend(ids);
-        Wall(Some(Arc::new(parts)))
+    /// For one statement that reaches every row of these tables by the key of a row that passes the wall itself, there or
+    /// earlier in the request. What is opened is not looked at again; tables whose rows have a policy of their own stay shut.
+    pub fn opening(mut self, tables: &[&str]) -> Wall {
+        let open = tables.iter().copied().filter(|table| migration::rls::rule(table).is_some_and(migration::rls::Rule::may_be_opened));
+        if self.open.is_empty() {
+            self.open = Cow::Owned(open_text(open));
+        }
+        self
     }
 
     pub fn text(&self) -> Option<String> {
-        self.0.as_deref().map(Parts::text)
+        self.rest.as_ref().map(|rest| format!("{}{rest}", self.open))
     }
 }
 
@@ -193,7 +213,7 @@ impl Wall {
 mod tests {
     use super::*;
     use crate::testing;
-    use migration::rls::{RULES, Rule};
+    use migration::rls::Rule;
     use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
     /// A connection of the application's own role, past everything the application does.
@@ -297,5 +317,56 @@ mod tests {
         });
         assert!(panicked.await.is_err());
         assert_eq!(number(&db, count).await, 0, "after a panic");
+    }
+
+    #[test]
+    fn a_viewer_s_statement_opens_only_what_hangs_on_other_rows() {
+        let wall = || Wall::told(&Parts { household: Some((1, 2)), ..Parts::default() });
+        let text = wall().opening(&["visit", "child", "session", "audit_record", "name_gram", "person"]).text();
+        assert_eq!(text.as_deref(), Some("+visit+person+|1|2|||||||||||"));
+        assert_eq!(wall().text().as_deref(), Some("|1|2|||||||||||"));
+        assert_eq!(Wall::nobody().opening(&["visit"]).text(), None);
+    }
+
+    #[tokio::test]
+    async fn nested_rows_come_with_the_children_in_reach_and_no_others() {
+        let Some(world) = testing::postgres().await else { return };
+        crate::demo::prepare(&world).await.expect("prepared");
+        let owner = Database::connect(world.owner_url.as_deref().expect("an owner")).await.expect("connects");
+        let db = bare(&world).await;
+        let low = number(&owner, "SELECT household_division / 1000000 * 1000000 FROM child WHERE household_division IS NOT NULL ORDER BY id LIMIT 1").await;
+        let high = low + 999_999;
+        let wall = || Wall::told(&Parts { household: Some((low, high)), ..Parts::default() });
+        let here = format!("c.household_division BETWEEN {low} AND {high}");
+        let set = |wall: Wall| format!("(SELECT set_config('cw.scope', '{}', true)) IS NOT NULL", wall.text().expect("a scope"));
+        // Each table by itself is led back to its children.
+        for (table, road) in [
+            ("guardianship", "SELECT COUNT(*) FROM guardianship t JOIN child c ON c.id = t.child_id WHERE"),
+            ("visit", "SELECT COUNT(*) FROM visit t JOIN child c ON c.id = t.child_id WHERE"),
+            ("person", "SELECT COUNT(DISTINCT g.person_id) FROM (SELECT child_id, person_id FROM guardianship UNION SELECT child_id, person_id FROM relation) g JOIN child c ON c.id = g.child_id WHERE"),
+        ] {
+            let (some, all) = (number(&owner, &format!("{road} {here}")).await, number(&owner, &format!("SELECT COUNT(*) FROM {table}")).await);
+            assert!(0 < some && some < all, "{table}: {some} of {all} prove nothing");
+            assert_eq!(number(&db, &format!("SELECT COUNT(*) FROM {table} WHERE {}", set(wall()))).await, some, "{table}");
+        }
+        // One statement with everything beneath the child, and no condition of its own on children.
+        let nested = "SELECT COALESCE(SUM(CARDINALITY(ARRAY(SELECT ROW(g.id, (SELECT p.id FROM person p WHERE p.id = g.person_id)) FROM guardianship g \
+            WHERE g.child_id = t.id AND EXISTS (SELECT 1 FROM person p WHERE p.id = g.person_id)))), 0)::bigint FROM child t WHERE ";
+        let expected = number(&owner, &format!("{nested} {}", here.replace("c.", "t."))).await;
+        assert!(expected > 0);
+        let opened = wall().opening(&["guardianship", "person"]);
+        for wall in [wall(), opened.clone()] {
+            assert_eq!(number(&db, &format!("{nested} {}", set(wall.clone()))).await, expected, "{wall:?}");
+        }
+        assert_eq!(number(&db, &format!("{nested} true")).await, 0, "nothing stays open");
+        // One child by its id: told where the number of rows is worked out.
+        let (inside, outside) = ("SELECT id FROM child c WHERE", "SELECT id FROM child c WHERE NOT COALESCE");
+        for (one, seen) in [(format!("{inside} {here} ORDER BY id LIMIT 1"), true), (format!("{outside}({here}, false) ORDER BY id LIMIT 1"), false)] {
+            let id: Uuid = owner.query_one_raw(Statement::from_string(owner.get_database_backend(), one)).await.expect("read").expect("a child").try_get_by_index(0).expect("an id");
+            let text = opened.text().expect("a scope");
+            let sql = format!("SELECT t.version FROM child t WHERE t.id = '{id}' LIMIT CASE WHEN set_config('cw.scope', '{text}', true) IS NULL THEN 0 ELSE 1 END");
+            let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read");
+            assert_eq!(row.is_some(), seen, "{id}");
+        }
     }
 }

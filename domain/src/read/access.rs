@@ -92,8 +92,9 @@ impl Anchor {
         }
     }
 
-    pub(super) fn scope(self, lens: &Lens, needs: &[DataClass]) -> Scope {
-        match self {
+    /// Rows of `table` that are joined to what decides on them need no second look of their own.
+    pub(super) fn scope(self, table: &Table, lens: &Lens, needs: &[DataClass]) -> Scope {
+        let scope = match self {
             Anchor::Nothing => Scope::reference(),
             Anchor::Child { alias, .. } => lens.children(alias, needs),
             Anchor::Account { alias, .. } => lens.accounts(alias, needs),
@@ -102,7 +103,8 @@ impl Anchor {
             Anchor::Alert => lens.alerts("t", needs),
             Anchor::Access => lens.accesses("t", needs),
             Anchor::Person => Scope::nothing(),
-        }
+        };
+        if self.join().is_some() { scope.opening(&[table.name]) } else { scope }
     }
 
     pub(super) fn read(self, row: &QueryResult, from: usize) -> Result<Vec<Cell>> {

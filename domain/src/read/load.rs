@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
         let table = want.table;
         let anchor = anchor(table);
         let needs = if mutant::off("list.needs") { &[][..] } else { &query.needs };
-        let scope = anchor.scope(&self.actor.lens, needs);
+        let scope = anchor.scope(table, &self.actor.lens, needs);
         let mut page = Page::default();
         if query.page.rows {
             let order_names: Vec<&str> = query.order.iter().map(|(name, _)| *name).collect();
@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
             Some(_) => self.db.as_viewer(&self.actor.lens).all(&select).await?,
             None => {
                 let needs = row_class(table).filter(|_| !mutant::off("node.needs"));
-                let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(&self.actor.lens, needs.as_slice()) };
+                let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(table, &self.actor.lens, needs.as_slice()) };
                 self.db.scoped(select, &scope).await?
             }
         };

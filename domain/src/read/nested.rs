@@ -89,8 +89,7 @@ impl Reader<'_> {
         if !distinct.is_empty() {
             let mut select = select_rows(table, &columns);
             select.and_where(col("id").is_in(padded(distinct)));
-            let reached = distinct.iter().filter_map(Cell::uuid);
-            for row in self.db.behind(Wall::of(&self.actor.lens).and_reached(reached)).all(&select).await? {
+            for row in self.db.behind(Wall::of(&self.actor.lens).opening(&[table.name])).all(&select).await? {
                 let cells = self.read_columns(&row, table, &columns)?;
                 base.insert(cells[0].clone(), cells);
             }
@@ -138,9 +137,9 @@ impl Reader<'_> {
         let anchor = if hangs || table.family == Family::Reference { Anchor::Nothing } else { anchor(table) };
         // A shared person leads to those children alone through whom the link itself may be seen.
         let needs: &[DataClass] = if mutant::off("link.needs") { &[] } else { &[link.link.class] };
-        let scope = if mutant::off("link.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(&self.actor.lens, needs) };
+        let scope = if mutant::off("link.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(table, &self.actor.lens, needs) };
         // These parents were read through the wall; what hangs on them need not be led back to them row by row.
-        let wall = if hangs { Wall::of(&self.actor.lens).and_reached(parents.iter().filter_map(Cell::uuid)) } else { scope.wall().clone() };
+        let wall = if hangs { Wall::of(&self.actor.lens).opening(&[table.name]) } else { scope.wall().clone() };
         if !parents.is_empty() && link.page.rows {
             let order_names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
             let mut more = order_names.clone();
@@ -312,7 +311,7 @@ impl Reader<'_> {
             }
             select.and_where(col("person_id").is_in(padded(keys)));
             let anchor = Anchor::Child { alias: "c", column: Some("child_id") };
-            for row in self.db.scoped(select, &self.person_scope()).await? {
+            for row in self.db.scoped(select, &self.person_scope().opening(&[table])).await? {
                 let person: Uuid = row.try_get_by_index(0)?;
                 if let Some(access) = self.actor.lens.child(&child_keys(&self.actor.lens, &anchor.read(&row, 1)?)) {
                     found.entry(person).or_insert_with(RowAccess::public).join_row(&access);
