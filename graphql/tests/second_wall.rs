@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-const VIEWERS: u32 = 40;
+const VIEWERS: u32 = 24;
 
 struct Random {
     actor: Actor,
@@ -142,27 +142,30 @@ struct Look {
 }
 
 impl Look {
-    /// Every id in an answer, and every count beside the rows that it counts.
-    fn at(&mut self, value: &Value, may: &dyn Fn(&str) -> Option<bool>) {
+    /// Every id in an answer, and every count beside the rows that it counts. `road` is the field that leads here; `named` says
+    /// whether a row that is reached names this one: persons and accounts are shown as far as the row that names them is.
+    fn at(&mut self, value: &Value, road: &str, named: bool, may: &dyn Fn(&str) -> Option<bool>) {
+        let mut reached = false;
         match value {
-            Value::Array(items) => items.iter().for_each(|item| self.at(item, may)),
+            Value::Array(items) => items.iter().for_each(|item| self.at(item, road, false, may)),
             Value::Object(fields) => {
                 if let Some(id) = fields.get("id").and_then(Value::as_str)
                     && let Some(allowed) = may(id)
                 {
+                    reached = allowed;
                     if allowed {
                         self.seen.entry(id.split(':').next().unwrap_or_default().to_owned()).or_default().insert(id.to_owned());
-                    } else {
-                        self.leaks.push(id.to_owned());
+                    } else if !(named && (id.starts_with("Account:") || id.starts_with("Person:"))) {
+                        self.leaks.push(format!("{id} by {road}"));
                     }
                 }
                 if let (Some(count), Some(nodes)) = (fields.get("totalCount").and_then(Value::as_u64), fields.get("nodes").and_then(Value::as_array)) {
                     self.counts += 1;
                     if nodes.len() < 50 && count != nodes.len() as u64 {
-                        self.leaks.push(format!("a count of {count} beside {} rows", nodes.len()));
+                        self.leaks.push(format!("a count of {count} beside {} rows by {road}", nodes.len()));
                     }
                 }
-                fields.values().for_each(|item| self.at(item, may));
+                fields.iter().for_each(|(road, item)| self.at(item, road, reached, may));
             }
             _ => {}
         }
@@ -170,7 +173,7 @@ impl Look {
 }
 
 /// What random viewers find of a database when the program's own scope is switched off.
-async fn look(backend: &str) -> Look {
+async fn look(backend: &str, viewers: u32) -> Look {
     let mut rng = StdRng::seed_from_u64(4);
     let mut stage = Stage::new(backend).await;
     stage.learn().await;
@@ -181,13 +184,15 @@ async fn look(backend: &str) -> Look {
     let mut by_type: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for id in stage.keys.keys() {
         let name = id.split(':').next().unwrap_or_default();
-        if let Some((name, _)) = families.get_key_value(name) {
+        if let Some((name, family)) = families.get_key_value(name)
+            && *family != entity::Family::Reference
+        {
             by_type.entry(name).or_default().push(id.clone());
         }
     }
     let (lists, roots) = document::lists();
     let mut look = Look::default();
-    for n in 0..VIEWERS {
+    for n in 0..viewers {
         let viewer = somebody(&stage, &mut rng);
         let account = format!("Account:{}", viewer.actor.account);
         let judge = Judge { rules: &stage.rules, grants: &viewer.granted, purpose: &viewer.purpose, account: &account };
@@ -195,7 +200,9 @@ async fn look(backend: &str) -> Look {
             let keys = stage.keys.get(id)?;
             let family = *families.get(id.split(':').next()?)?;
             let named = matches!(family, entity::Family::Child | entity::Family::OfChild | entity::Family::Person) && keys.children.iter().any(|child| viewer.named.contains(&child.id));
-            Some(named || judge.reached(family, keys))
+            // The wall gives everybody the accesses that are their own, whatever the purpose stated.
+            let own = family == entity::Family::Access && keys.account == account;
+            Some(named || own || judge.reached(family, keys))
         };
         mutant::switch_off(Some("application.scope"));
         let mut answers = vec![stage.world.ask(&viewer.actor, &lists, json!({})).await];
@@ -214,7 +221,7 @@ async fn look(backend: &str) -> Look {
         for answer in &answers {
             let failed = answer["errors"].as_array().into_iter().flatten().find(|e| !matches!(e["extensions"]["code"].as_str(), Some("FORBIDDEN")));
             assert!(failed.is_none(), "{backend}, viewer {n}: {failed:?}");
-            look.at(&answer["data"], &may);
+            look.at(&answer["data"], "", false, &may);
         }
         for (name, object) in &roots {
             let all = by_type.get(object.name).into_iter().flatten().filter(|id| may(id) == Some(true)).count() as u64;
@@ -239,10 +246,15 @@ async fn without_the_programs_scope_row_level_security_leaks_no_row() {
     if std::env::var_os("CHILD_WELFARE_TEST_POSTGRES").is_none() {
         return;
     }
-    let found = look("postgres").await;
+    let found = look("postgres", VIEWERS).await;
     let seen: usize = found.seen.values().map(BTreeSet::len).sum();
     eprintln!("{VIEWERS} viewers behind row-level security alone: {seen} rows of {} types, {} counts, {} leaks", found.seen.len(), found.counts, found.leaks.len());
-    assert!(found.leaks.is_empty(), "{} leaks, such as {}", found.leaks.len(), found.leaks[0]);
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+    for leak in &found.leaks {
+        let kind = leak.split(':').next().unwrap_or_default().to_owned() + leak.rsplit(" by ").next().filter(|_| !leak.contains("Granted")).unwrap_or_default();
+        *kinds.entry(kind).or_default() += 1;
+    }
+    assert!(found.leaks.is_empty(), "{} leaks, such as {}: {kinds:?}", found.leaks.len(), found.leaks[0]);
     let kinds: Vec<&str> = found.seen.keys().map(String::as_str).collect();
     for kind in ["Account", "Alert", "AuditRecord", "Child", "ChildAccess", "Grant", "IdentityLookup", "ImportBatch", "ImportRow", "Person", "Relation", "SealedRecord", "Visit"] {
         assert!(kinds.contains(&kind), "nobody saw one of {kind}: {kinds:?}");
@@ -253,6 +265,6 @@ async fn without_the_programs_scope_row_level_security_leaks_no_row() {
 /// The same eyes, where there is no second wall: they would have seen it.
 #[tokio::test]
 async fn without_either_the_same_look_finds_leaks() {
-    let found = look("sqlite").await;
-    assert!(found.leaks.len() > 1000, "{} leaks", found.leaks.len());
+    let found = look("sqlite", 4).await;
+    assert!(found.leaks.len() > 100, "{} leaks", found.leaks.len());
 }
