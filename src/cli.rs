@@ -271,11 +271,13 @@ pub enum Audit {
 
 #[derive(Subcommand)]
 pub enum Admin {
-    /// Make the first system administrator, security administrator or auditor; refused once there is one
+    /// Make the first system administrator, the first two security administrators, the first auditor; refused once they are there
     #[command(after_long_help = "Example:\n  \
         child-welfare admin create --role system-administrator --username li.wei --name 李伟\n  \
         child-welfare admin create --role security-administrator --username wang.fang --name 王芳\n  \
+        child-welfare admin create --role security-administrator --username liu.yang --name 刘洋\n  \
         child-welfare admin create --role auditor --username zhang.min --name 张敏\n\n\
+        Two security administrators, for a grant takes two persons who give it; one of the others. \
         Prints a code by which that person sets a password, once. As long as none is set, the same command prints another one. \
         The id is what an issuer of your own writes as `sub` into the access tokens of that person.")]
     Create {
@@ -360,6 +362,14 @@ pub enum Documents {
         /// Name of the client
         #[arg(long, value_name = "NAME")]
         client: String,
+    },
+    /// From what dry runs (mode `report`) have noted: which clients would be refused which documents
+    Report {
+        #[command(flatten)]
+        settings: Settings,
+        /// Only what was sent within so many days
+        #[arg(long, value_name = "NUMBER", default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=90))]
+        days: i64,
     },
     /// Take documents off a client's list
     Remove {

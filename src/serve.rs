@@ -145,7 +145,8 @@ async fn end_access(domain: Domain) {
 async fn tidy(domain: Domain) {
     loop {
         let rows = [domain.forget_old_answers().await, domain.forget_old_windows().await, domain.forget_old_sessions().await];
-        for forgotten in rows.into_iter().chain([domain.forget_old_uploads().await, domain.forget_used_proofs().await]) {
+        let rest = [domain.forget_old_uploads().await, domain.forget_used_proofs().await, domain.forget_old_unlisted().await];
+        for forgotten in rows.into_iter().chain(rest) {
             if let Err(error) = forgotten {
                 tracing::warn!(error = http::auth::detail(&error), "what is out of use could not be forgotten; tried again");
             }

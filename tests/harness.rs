@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_child-welfare");
+/// Another build of the program to be looked at, such as the one that ships.
+const OTHER_BINARY: &str = "CHILD_WELFARE_TEST_BINARY";
 /// Where to create databases on PostgreSQL.
 const POSTGRES: &str = "CHILD_WELFARE_TEST_POSTGRES";
 /// The role of the application owns nothing and cannot pass row-level security.
@@ -41,7 +43,7 @@ fn postgres() -> String {
     std::env::var(POSTGRES).unwrap_or_else(|_| panic!("{POSTGRES} is not set, and this needs PostgreSQL: run tests/run"))
 }
 
-async fn on_postgres(sql: String) {
+pub async fn on_postgres(sql: String) {
     use sea_orm::ConnectionTrait;
     let db = sea_orm::Database::connect(postgres()).await.unwrap();
     db.execute_unprepared(&sql).await.unwrap();
@@ -97,21 +99,31 @@ pub struct Server {
     /// And on standard error.
     logged: Arc<Mutex<String>>,
     database: Option<PostgresDatabase>,
+    profile: &'static str,
     _folder: tempfile::TempDir,
 }
 
 /// How to start a server.
 pub struct Start {
     backend: Backend,
+    profile: &'static str,
     url: Option<String>,
     env: Vec<(String, String)>,
 }
 
 impl Start {
     pub fn demo(backend: Backend) -> Start {
-        let start = Start { backend, url: None, env: Vec::new() };
+        let start = Start { backend, profile: "demo", url: None, env: Vec::new() };
         start.env("DEMO__CHILDREN", "0").env("DIVISIONS__LOAD", "none")
     }
+
+    /// As an office would run it, on an empty database: keys apart from the data, in a folder that is the caller's.
+    pub fn production(backend: Backend, keys: &Path) -> Start {
+        let start = Start { backend, profile: "production", url: None, env: Vec::new() };
+        let key = |name: &str| keys.join(name).to_string_lossy().into_owned();
+        start.env("KEYS__SEALING", &key("sealing.key")).env("KEYS__SIGNING", &key("signing.json")).env("DIVISIONS__LOAD", "upper")
+    }
+
     /// A setting by its environment variable, without the prefix.
     pub fn env(mut self, name: &str, value: &str) -> Start {
         self.env.push((format!("CHILD_WELFARE_{name}"), value.into()));
@@ -164,26 +176,44 @@ impl Start {
                 None => PostgresDatabase::create().await,
             }),
         };
-        let child = spawn(&data, &address, database.as_ref(), &self.env);
-        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed: Arc::default(), logged: Arc::default(), database, _folder: folder };
+        if self.profile == "production" {
+            let mut migrate = command(data.parent().unwrap());
+            migrate.args(["migrate", "--data"]).arg(&data).envs(self.env.iter().cloned());
+            if let Some(database) = &database {
+                migrate.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
+            }
+            let migrated = migrate.output().unwrap();
+            assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        }
+        let child = spawn(&data, &address, database.as_ref(), self.profile, &self.env);
+        let (printed, logged) = Default::default();
+        let mut server = Server { child, url: url(&address), address, env: self.env, data, client, printed, logged, database, profile: self.profile, _folder: folder };
         server.drain();
         server.wait_until_ready().await;
         server
     }
 }
 
-fn spawn(data: &Path, address: &str, database: Option<&PostgresDatabase>, env: &[(String, String)]) -> Child {
+fn spawn(data: &Path, address: &str, database: Option<&PostgresDatabase>, profile: &str, env: &[(String, String)]) -> Child {
     let mut command = command(data.parent().unwrap());
-    command.args(["serve", "--demo", "--listen", address, "--data"]).arg(data).envs(env.iter().cloned());
+    command.args(["serve", "--profile", profile, "--listen", address, "--data"]).arg(data).envs(env.iter().cloned());
     if let Some(database) = database {
-        command.args(["--database", &database.url]).env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
+        command.args(["--database", &database.url]);
+        // A server of production never gets to know the owner of the tables.
+        if profile != "production" {
+            command.env("CHILD_WELFARE_MIGRATE_DATABASE", &database.owner_url);
+        }
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
+pub fn other_binary() -> Option<String> {
+    std::env::var(OTHER_BINARY).ok()
+}
+
 /// The binary in an environment that holds no settings.
 pub fn command(folder: &Path) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(other_binary().as_deref().unwrap_or(BINARY));
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHILD_WELFARE_")) {
         command.env_remove(name);
@@ -325,17 +355,16 @@ impl Server {
 
     /// Starts it again on the same data and address.
     pub async fn restart(&mut self) {
-        self.child = spawn(&self.data, &self.address, self.database.as_ref(), &self.env);
+        self.child = spawn(&self.data, &self.address, self.database.as_ref(), self.profile, &self.env);
         self.drain();
         self.wait_until_ready().await;
     }
 
-    /// What the process has used of the processors so far; 0 where the system does not tell.
-    pub fn processor_millis(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // Behind the name in brackets; in ticks of 10 ms.
-        let fields: Vec<u64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
-        fields.get(11..13).map_or(0, |used| used.iter().sum::<u64>() * 10)
+    /// What its threads have used of the processors so far.
+    pub fn processor_nanos(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let used = |task: &Path| std::fs::read_to_string(task.join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok();
+        tasks.filter_map(|task| used(&task.path())).sum()
     }
 
     /// Asks the process to stop.

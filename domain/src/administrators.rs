@@ -13,16 +13,17 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The three separated administrators: role and purpose of its grant.
-pub const ADMINISTRATORS: [(&str, &str); 3] =
-    [("system-administrator", "administration"), ("security-administrator", "administration"), ("auditor", "audit")];
+/// The three separated administrators: role, purpose of its grant, and how many are made first. A grant takes two who give it,
+/// so the first of them alone could never get a second.
+const ADMINISTRATORS: [(&str, &str, usize); 3] =
+    [("system-administrator", "administration", 1), ("security-administrator", "administration", 2), ("auditor", "audit", 1)];
 
 /// As every grant, that of a first administrator has an end.
 const GRANTED_FOR: TimeDelta = TimeDelta::days(365);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdministratorError {
-    #[error("there is an account with that role already; accounts are now made by administrators")]
+    #[error("the first accounts with that role are there already; accounts are now made by administrators")]
     Exists,
     #[error("there is an account with that name, id or external identity already")]
     Double,
@@ -48,24 +49,23 @@ impl Domain {
     /// An account for the whole country with one of the three roles, and the code by which its owner sets a password.
     /// The same again, as long as no password was set, gives a new code.
     pub async fn create_first_administrator(&self, first: &FirstAdministrator<'_>) -> std::result::Result<(Uuid, Option<NewAccount>), FirstAdministratorError> {
-        let (role, purpose) = *ADMINISTRATORS.iter().find(|(role, _)| *role == first.role).ok_or(FirstAdministratorError::Role)?;
+        let (role, purpose, most) = *ADMINISTRATORS.iter().find(|(role, ..)| *role == first.role).ok_or(FirstAdministratorError::Role)?;
         let (username, display_name) = (first.username, first.display_name);
         let (id, grant, now) = (first.id.unwrap_or_else(|| self.clock.id()), self.clock.id(), self.clock.now());
         let mut tx = self.db.begin().await?;
-        let granted = Query::select().column("account_id").from("access_grant").and_where(Expr::col("role").eq(role)).to_owned();
-        let holders = tx.rows(&granted).await?;
-        if !holders.is_empty() {
-            let again = match (&holders[..], first.external) {
-                ([only], None) => self.never_activated(&mut tx, only.try_get_by_index(0).map_err(Error::from)?, username).await?,
-                _ => None,
-            };
-            let Some(id) = again else {
-                tx.rollback().await?;
-                return Err(FirstAdministratorError::Exists);
-            };
+        let granted = Query::select().distinct().column("account_id").from("access_grant").and_where(Expr::col("role").eq(role)).to_owned();
+        let holders = tx.rows(&granted).await?.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<Uuid>, _>>().map_err(Error::from)?;
+        if first.external.is_none()
+            && holders.len() <= most
+            && let Some(id) = self.never_activated(&mut tx, &holders, username).await?
+        {
             let new = self.activation(&mut tx, id).await?;
             tx.commit_bare().await?;
             return Ok((id, Some(new)));
+        }
+        if holders.len() >= most {
+            tx.rollback().await?;
+            return Err(FirstAdministratorError::Exists);
         }
         let same = Expr::col("username").eq(username).or(Expr::col("id").eq(id));
         if !tx.rows(&Query::select().column("id").from("account").and_where(same).to_owned()).await?.is_empty() {
@@ -120,17 +120,17 @@ impl Domain {
         Ok((id, new))
     }
 
-    /// The account, if it bears this name and never had a password.
-    async fn never_activated(&self, tx: &mut Tx, account: Uuid, username: &str) -> Result<Option<Uuid>, Error> {
+    /// The one of these accounts that bears this name, if it never had a password.
+    async fn never_activated(&self, tx: &mut Tx, accounts: &[Uuid], username: &str) -> Result<Option<Uuid>, Error> {
         let select = Query::select()
             .column("id")
             .from("account")
-            .and_where(Expr::col("id").eq(account))
+            .and_where(Expr::col("id").is_in(accounts.iter().copied()))
             .and_where(Expr::col("username").eq(username))
             .and_where(Expr::col("id").not_in_subquery(Query::select().column("id").from("credential").to_owned()))
             .and_where(Expr::col("id").not_in_subquery(Query::select().column("account_id").from("account_identity").to_owned()))
             .to_owned();
-        Ok(tx.rows(&select).await?.first().map(|_| account))
+        Ok(tx.rows(&select).await?.first().map(|row| row.try_get_by_index(0)).transpose()?)
     }
 
     /// Nobody else is there to answer for it.

@@ -216,6 +216,16 @@ crate::table! {
         text: String => Account,
         created_at: Time => Account,
     }
+    /// A document that a client sent in a dry run and that was on no list.
+    unlisted_document "unlisted_document" UnlistedDocument: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        client: String => Account,
+        #[sea_orm(primary_key, auto_increment = false)]
+        hash: Vec<u8> => Account,
+        operation: String => Account,
+        first_at: Time => Account,
+        last_at: Time => Account,
+    }
     /// Assertions and proofs of possession that were used, until they expire.
     used_proof "used_proof" UsedProof: Internal {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -26,3 +26,4 @@ mod vet;
 
 pub use api::{Answer, OperationKind, Prepared, Request, Schema, vet};
 pub use limits::Limits;
+pub use vet::told;

@@ -36,13 +36,15 @@ pub struct Broken {
 
 /// How deep brackets may nest: the parser's own recursion stays far below its stack.
 const BRACKETS: usize = 60;
+/// How long a name or a number may be: what a misspelt name may have meant is looked for letter by letter.
+const NAME: usize = 128;
 /// How deep lists of fields may nest in introspection: types → fields → type → fields explodes.
 const INTROSPECTION_LISTS: usize = 3;
 /// Roads into introspection in one document; below them nothing is given another name, for each name is a copy of much.
 const INTROSPECTION_ROOTS: u64 = 3;
 
 impl Limits {
-    /// Before parsing: bytes, tokens, brackets.
+    /// Before parsing: bytes, tokens, names, brackets.
     pub fn check_text(&self, text: &str) -> Result<(), Broken> {
         let broken = |limit, most: usize| Err(Broken { limit, most: most as u64 });
         if text.len() > self.bytes {
@@ -73,8 +75,12 @@ impl Limits {
                     at += 1;
                 }
                 b if b.is_ascii_alphanumeric() || b == b'_' => {
+                    let start = at;
                     while at < bytes.len() && (bytes[at].is_ascii_alphanumeric() || bytes[at] == b'_') {
                         at += 1;
+                    }
+                    if at - start > NAME {
+                        return broken("name", NAME);
                     }
                 }
                 _ => at += 1,
@@ -320,6 +326,8 @@ mod tests {
     fn each_limit_stops_its_attack() {
         assert_eq!(limit(&"{ a }".repeat(20_000)), "bytes");
         assert_eq!(limit(&format!("{{ {} }}", "a ".repeat(5000))), "tokens");
+        assert_eq!(limit(&format!("{{ {} }}", "a".repeat(129))), "name");
+        assert!(check(&format!("{{ {} }}", "a".repeat(128))).is_ok());
         assert_eq!(limit(&format!("{}{}", "{a".repeat(100), "}".repeat(100))), "nesting");
         assert_eq!(limit(&format!("{}{}", "{a".repeat(20), "}".repeat(20))), "depth");
         assert_eq!(limit(&format!("{{ a {{ {} }} }}", (0..61).map(|n| format!("x{n}: b ")).collect::<String>())), "aliases");

@@ -51,6 +51,7 @@ const KNOWN: &[(&str, &str)] = &[
 const LIMITS: &[(&str, &str)] = &[
     ("bytes", "字节数"),
     ("tokens", "词元数"),
+    ("name", "名称长度"),
     ("nesting", "括号层数"),
     ("depth", "字段层数"),
     ("aliases", "别名数"),

@@ -4,9 +4,8 @@
 mod documents;
 
 use crate::support::World;
-use documents::{ATTACKS, TIMES, USUAL};
+use documents::{ATTACKS, TIMES, USUAL, largest};
 use graphql::{Limits, Request, Schema};
-use serde_json::Value;
 
 /// In a build that is not optimised; docs/security.md has the figures of an optimised one.
 const MOST_MILLIS: u64 = 300;
@@ -17,18 +16,6 @@ const MOST_STATEMENTS: u32 = 60;
 fn used() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok()).unwrap_or(0) / 1_000_000
-}
-
-/// The largest size whose text still passes the first limits, so that all later work is met as well.
-fn largest(make: fn(usize) -> (String, Value)) -> usize {
-    let limits = Limits::default();
-    let fits = |n: usize| limits.check_text(&make(n).0).is_ok();
-    let (mut low, mut high) = (1_usize, 40_000);
-    while low < high {
-        let middle = (low + high).div_ceil(2);
-        if fits(middle) { low = middle } else { high = middle - 1 }
-    }
-    low
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod leaks;
 mod matrix;
 mod mutants;
 mod named;
+mod second_wall;
 mod support;
 mod ways;
 

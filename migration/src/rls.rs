@@ -101,6 +101,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("sealed_record", OfChild),
     ("client", OfAccount),
     ("client_document", System),
+    ("unlisted_document", System),
     ("used_proof", Open("fingerprints of proofs that were used; read before anybody is signed in")),
     ("change_log", System),
     ("outbox", System),
@@ -279,12 +280,15 @@ pub async fn weakness(db: &impl ConnectionTrait) -> Result<Option<&'static str>,
         return Ok(None);
     }
     let sql = "SELECT r.rolsuper, r.rolbypassrls, EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace \
-        AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'MEMBER')) FROM pg_roles r WHERE r.rolname = current_user";
+        AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'MEMBER')), EXISTS (SELECT 1 FROM pg_roles o WHERE (o.rolsuper OR o.rolbypassrls) \
+        AND pg_has_role(o.oid, 'MEMBER')) FROM pg_roles r WHERE r.rolname = current_user";
     let Some(row) = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await? else { return Ok(Some("it is not known")) };
-    Ok(match (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?) {
-        (true, _, _) => Some("it is a superuser"),
-        (_, true, _) => Some("it has BYPASSRLS"),
-        (_, _, true) => Some("it owns the tables, or is a member of the role that does"),
+    Ok(match (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?) {
+        (true, ..) => Some("it is a superuser"),
+        (_, true, ..) => Some("it has BYPASSRLS"),
+        (_, _, true, _) => Some("it owns the tables, or is a member of the role that does"),
+        // It would only have to say SET ROLE.
+        (.., true) => Some("it is a member of a role that is a superuser or has BYPASSRLS"),
         _ => None,
     })
 }

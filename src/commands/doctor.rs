@@ -3,8 +3,10 @@
 use super::{Failure, open, say};
 use crate::cli::Settings;
 use crate::config::{Config, Flags, WrappingKey};
-use crate::keys;
+use crate::keys::{self, KeyError};
+use domain::StartError;
 use domain::clock::Clock;
+use domain::store::OpenError;
 use std::sync::Arc;
 
 pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn Clock>) -> Result<(), Failure> {
@@ -26,8 +28,13 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
     let folder = if exists { Ok(config.data.display().to_string()) } else { Err(format!("{} does not exist; start the server once, or create it", config.data.display())) };
     check("data folder", folder)?;
     if exists {
-        let keys = keys::open_existing(keys::Home::of(&config), clock.as_ref()).map_err(|e| e.to_string());
-        check("signing keys", keys.map(|k| k.map_or("none, as it should be".into(), |k| format!("{} of {}", k.keys.len(), k.issuer))))?;
+        let keys = match keys::open_existing(keys::Home::of(&config), clock.as_ref()) {
+            Ok(Some(keys)) => Ok(format!("{} of {}", keys.keys.len(), keys.issuer)),
+            Ok(None) => Ok("none, as it should be".into()),
+            Err(KeyError::None(_)) if config.profile.is_production() => Ok("none yet; the first start makes them".into()),
+            Err(error) => Err(error.to_string()),
+        };
+        check("signing keys", keys)?;
         let shown = crate::config::without_secret(&config.database_url);
         check("sealing key", private(&config.sealing.wrapping))?;
         match open(&config, false, clock).await {
@@ -43,6 +50,7 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
                 check("row-level security", wall)?;
                 domain.db.clone().close().await;
             }
+            Err(Failure::Start(StartError::Open(weak @ (OpenError::WeakRole(_) | OpenError::NoWall(_))))) => check("row-level security", Err(weak.to_string()))?,
             Err(failure) => check("database", Err(failure.to_string()))?,
         }
     }

@@ -7,10 +7,12 @@ use crate::http::auth::detail;
 use domain::access::{Actor, Language};
 use domain::clients::Client;
 use domain::clients::documents::{Document, from_hex, hash_of, hex};
+use domain::clients::unlisted::MOST_OF_ONE;
 use domain::clock::Clock;
 use domain::command::Outcome;
 use domain::signin::{Asking, SignInError};
 use domain::{Domain, Error};
+use entity::CodedEnum;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -81,7 +83,7 @@ fn settled(outcome: Result<Outcome, Error>, actor: &Actor) -> Result<(), Failure
 }
 
 pub async fn documents(command: Documents, clock: Arc<dyn Clock>) -> Result<(), Failure> {
-    let (Documents::Load { settings, .. } | Documents::List { settings, .. } | Documents::Remove { settings, .. }) = &command;
+    let (Documents::Load { settings, .. } | Documents::List { settings, .. } | Documents::Report { settings, .. } | Documents::Remove { settings, .. }) = &command;
     let config = Config::load(&settings.flags())?;
     let domain = open(&config, false, clock).await?;
     let done = run(&command, &config, &domain).await;
@@ -106,6 +108,7 @@ async fn run(command: &Documents, config: &Config, domain: &Domain) -> Result<()
             }
             Ok(())
         }
+        Documents::Report { days, .. } => report(domain, config, *days).await,
         Documents::Remove { client: name, account, all, ids, .. } => {
             let hashes: Option<Vec<_>> = ids.iter().map(|id| from_hex(id.strip_prefix("sha256:").unwrap_or(id))).collect();
             let hashes = hashes.ok_or_else(|| Failure::Usage("a document is named by sha256: and 64 hexadecimal digits".into()))?;
@@ -116,6 +119,26 @@ async fn run(command: &Documents, config: &Config, domain: &Domain) -> Result<()
             settled(domain.remove_documents(&actor, &client, (!all).then_some(&hashes[..])).await, &actor)
         }
     }
+}
+
+/// Each client with its mode, its list, and what it would be refused if it were held to that.
+async fn report(domain: &Domain, config: &Config, days: i64) -> Result<(), Failure> {
+    let since = domain.clock.now() - chrono::TimeDelta::days(days);
+    let clients = domain.dry_run(since).await.map_err(|e| Failure::Other(detail(&e)))?;
+    let refused: usize = clients.iter().map(|client| client.unlisted.len()).sum();
+    for client in &clients {
+        let mode = client.mode.unwrap_or(config.documents.mode).name().to_lowercase();
+        let known = if client.registered { format!("{} on its list", client.listed) } else { "not registered".to_owned() };
+        say(&format!("{}: mode {mode}, {known}, {} would be refused", client.client, client.unlisted.len()))?;
+        for one in &client.unlisted {
+            let day = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            say(&format!("  sha256:{}  {}  first {}  last {}", hex(&one.hash), one.operation, day(one.first_at), day(one.last_at)))?;
+        }
+        if client.unlisted.len() >= usize::try_from(MOST_OF_ONE).unwrap_or(usize::MAX) {
+            say(&format!("  and perhaps more: no more than {MOST_OF_ONE} of one client are kept"))?;
+        }
+    }
+    say(&format!("{refused} documents of the last {days} days would be refused. Noted are those that came while the mode was `report`."))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -70,12 +70,18 @@ pub async fn resolve(app: &App, actor: &Actor, request: &mut Request, context: &
         request.trusted = Some(hash);
         return Ok(());
     }
-    let name = client.as_ref().map_or("", |client| client.name.as_str()).to_owned();
+    let name = client.as_ref().map(|client| client.name.clone()).or_else(|| app.config.documents.app.clone()).unwrap_or_default();
     let enforced = mode == DocumentMode::Enforce;
     if mode != DocumentMode::Off {
         // The hash alone: a text may hold what is nobody else's business.
         tracing::warn!(request_id = %context.request_id, client = name, document = hex(&hash), enforced, "a document that is on no list");
-        metrics::counter!(telemetry::UNTRUSTED, "client" => name, "outcome" => if enforced { "refused" } else { "reported" }).increment(1);
+        metrics::counter!(telemetry::UNTRUSTED, "client" => name.clone(), "outcome" => if enforced { "refused" } else { "reported" }).increment(1);
+    }
+    if mode == DocumentMode::Report {
+        let operation = || if named.is_some() { "by its id alone".to_owned() } else { graphql::told(&request.query, &app.config.limits.document) };
+        if let Err(error) = app.domain.note_unlisted(&name, &hash, operation).await {
+            tracing::warn!(request_id = %context.request_id, error = auth::detail(&error), "a document that is on no list could not be noted");
+        }
     }
     match named {
         _ if !check!("documents.enforced", !enforced) => Err(not_trusted()),

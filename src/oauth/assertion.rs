@@ -1,15 +1,8 @@
-//! A client's assertion: read strictly, checked with the keys of the client.
+//! A client's assertion, read strictly.
 
-use crate::config::IssuerConfig;
-use crate::token::issuer::{RemoteIssuer, usable};
 use crate::token::{Key, Refusal, strict};
 use domain::check;
-use domain::clients::Client;
 use jsonwebtoken::Algorithm;
-use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use uuid::Uuid;
 
 /// An assertion is made for one request.
 const LONGEST: i64 = 300;
@@ -17,7 +10,6 @@ const LONGEST: i64 = 300;
 pub const LEEWAY: i64 = 60;
 /// As for access tokens: `crit`, `jku`, `jwk`, `x5u`, `x5c` and what is yet to come are refused.
 const HEADERS: &[&str] = &["alg", "typ", "kid", "x5t", "x5t#S256"];
-const MOST_REMEMBERED: usize = 1000;
 
 pub struct Assertion<'a> {
     pub client: String,
@@ -72,29 +64,5 @@ pub fn parse(text: &str, now: i64) -> Result<Assertion<'_>, Refusal> {
 impl Assertion<'_> {
     pub fn check_signature(&self, key: &Key) -> Result<(), Refusal> {
         crate::token::check_signed(&key.decoding, key.alg, self.alg, self.message, self.signature)
-    }
-}
-
-/// Key sets that are fetched, remembered as those of issuers are.
-#[derive(Default)]
-pub struct ClientKeys(Mutex<HashMap<(Uuid, String), Arc<RemoteIssuer>>>);
-
-impl ClientKeys {
-    pub async fn key(&self, client: &Client, kid: &str) -> Result<Arc<Key>, Refusal> {
-        if let Some(set) = &client.jwks {
-            let set: Value = serde_json::from_str(set).map_err(|_| Refusal::Key)?;
-            let keys = set.get("keys").and_then(Value::as_array).ok_or(Refusal::Key)?;
-            return keys.iter().filter_map(usable).find(|(id, _)| id == kid).map(|(_, key)| key).ok_or(Refusal::Key);
-        }
-        let uri = client.jwks_uri.clone().ok_or(Refusal::Key)?;
-        let remote = {
-            let mut map = self.0.lock().map_err(|_| Refusal::Unreachable)?;
-            if map.len() >= MOST_REMEMBERED {
-                map.clear();
-            }
-            let config = || IssuerConfig { issuer: client.id.to_string(), jwks_uri: Some(uri.clone()), audience: String::new(), name: client.name.clone() };
-            map.entry((client.id, uri.clone())).or_insert_with(|| Arc::new(RemoteIssuer::new(config()))).clone()
-        };
-        remote.key(kid).await
     }
 }

@@ -1,6 +1,7 @@
 //! Tokens for machines: OAuth 2.0 client credentials (RFC 6749 §4.4), the client signed in by an assertion (RFC 7523 §2.2).
 
 mod assertion;
+mod client_keys;
 pub mod dpop;
 mod form;
 #[cfg(test)]
@@ -9,7 +10,7 @@ pub(crate) mod tests;
 use crate::http::auth::detail;
 use crate::http::{App, Context, Shared, answer, negotiate, only, params};
 use crate::token::Refusal;
-pub use assertion::ClientKeys;
+pub use client_keys::ClientKeys;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};

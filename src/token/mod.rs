@@ -5,6 +5,8 @@ mod fuzz_tests;
 pub mod issuer;
 #[cfg(test)]
 pub(crate) mod issuer_tests;
+mod refusal;
+mod signed;
 pub mod strict;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -12,15 +14,16 @@ pub(crate) mod tests;
 use crate::config::Config;
 use crate::keys::{KeyError, LiveKeys, LocalKeys};
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::access::mutant;
-use domain::check;
 use domain::access::Bound;
 use domain::access::bound::Limits;
+use domain::check;
 use domain::clock::Clock;
 use domain::staff::Opened;
 use issuer::RemoteIssuer;
 use jsonwebtoken::{Algorithm, DecodingKey};
+pub use refusal::Refusal;
 use serde_json::json;
+pub use signed::{Key, check_signed};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
@@ -29,30 +32,6 @@ pub const LONGEST_PERSONA_HOURS: i64 = 12;
 const MOST_REMEMBERED: usize = 10_000;
 /// A remembered token is verified again after this, so that a withdrawn key ends it.
 const REMEMBERED: i64 = 300;
-
-/// Why a token is refused; for logs, never for the caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("malformed: {0}")]
-    Malformed(&'static str),
-    #[error("header: {0}")]
-    Header(&'static str),
-    #[error("claim: {0}")]
-    Claim(&'static str),
-    #[error("expired")]
-    Expired,
-    #[error("unknown issuer")]
-    Issuer,
-    #[error("another audience")]
-    Audience,
-    #[error("unknown key")]
-    Key,
-    #[error("wrong signature")]
-    Signature,
-    /// Nothing is known about the token: the issuer's keys could not be fetched.
-    #[error("the keys of the issuer cannot be fetched")]
-    Unreachable,
-}
 
 /// A token that was found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +44,6 @@ pub struct Verified {
     pub bound: Bound,
     /// Thumbprint of the key that its bearer has to prove to hold (RFC 9449).
     pub jkt: Option<String>,
-}
-
-pub struct Key {
-    pub alg: Algorithm,
-    pub decoding: DecodingKey,
 }
 
 struct LocalIssuer {
@@ -157,18 +131,6 @@ impl Verifier {
             }
             map.insert(fingerprint, (verified.clone(), verified.expires.min(now + REMEMBERED), generation));
         }
-    }
-}
-
-/// A signature by a key of its issuer, over an access token or anything else that is signed.
-pub fn check_signed(key: &DecodingKey, of: Algorithm, alg: Algorithm, message: &str, signature: &str) -> Result<(), Refusal> {
-    if !check!("token.alg", of == alg) {
-        return Err(Refusal::Header("alg"));
-    }
-    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, of) {
-        Ok(true) => Ok(()),
-        _ if mutant::off("token.signature") => Ok(()),
-        _ => Err(Refusal::Signature),
     }
 }
 

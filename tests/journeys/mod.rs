@@ -24,6 +24,7 @@ mod mutations;
 mod partner;
 mod personas;
 mod plaintext;
+mod production;
 mod sealing;
 mod sheets;
 mod support;

@@ -6,6 +6,18 @@ use serde_json::{Value, json};
 pub const USUAL: usize = 20;
 pub const TIMES: [usize; 3] = [5, 50, 500];
 
+/// The largest size whose text still passes the first limits, so that all later work is met as well.
+pub fn largest(make: fn(usize) -> (String, Value)) -> usize {
+    let limits = graphql::Limits::default();
+    let fits = |n: usize| limits.check_text(&make(n).0).is_ok();
+    let (mut low, mut high) = (1_usize, 40_000);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if fits(middle) { low = middle } else { high = middle - 1 }
+    }
+    low
+}
+
 pub struct Attack {
     pub name: &'static str,
     pub make: fn(usize) -> (String, Value),

@@ -115,6 +115,37 @@ async fn a_dry_run_counts_what_would_be_refused_and_refuses_nothing() {
 }
 
 #[tokio::test]
+async fn a_report_of_the_dry_run_names_who_would_be_refused_what() {
+    for backend in Backend::all() {
+        let server = Start::demo(backend).env("DOCUMENTS__MODE", "report").env("DOCUMENTS__APP", "front-office").start().await;
+        assert!(load(&server, "demo-partner", &[GOOD]).0);
+        let token = Machine::of(&server, PARTNER).token(&[]).await;
+        let later = "query Later($name: String) { children(filter: { name: $name }) { totalCount } mine: viewer { id } }";
+        for query in [GOOD, OTHER, OTHER, later, "{ broken"] {
+            post(&server, &token, json!({ "query": query })).await;
+        }
+        // People without the permission to explore come under the list of the client that is named for them.
+        post(&server, &server.token("stranger"), json!({ "query": "{ viewer { id } }" })).await;
+        // An explorer writes what it likes and would go on doing so.
+        post(&server, &server.token("county-officer"), json!({ "query": "{ viewer { purpose } }" })).await;
+        let report = |args: &[&str]| {
+            let output = server.beside(&[&["documents", "report"], args].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let told = report(&[]);
+        assert!(told.contains("demo-partner: mode report, 1 on its list, 3 would be refused"), "{told}");
+        assert!(told.contains("front-office: mode report, not registered, 1 would be refused"), "{told}");
+        for (query, operation) in [(OTHER, "query (__typename)"), (later, "query Later (children,viewer)"), ("{ broken", "no document that can be parsed"), ("{ viewer { id } }", "query (viewer)")] {
+            assert_eq!(told.matches(&format!("{}  {operation}  first ", id(query))).count(), 1, "{operation}: {told}");
+        }
+        assert!(!told.contains(&hash(GOOD)) && !told.contains(&hash("{ viewer { purpose } }")) && told.contains("4 documents of the last 30 days would be refused"), "{told}");
+        assert!(load(&server, "demo-partner", &[OTHER, later]).0);
+        assert!(report(&["--days", "1"]).contains("demo-partner: mode report, 3 on its list, 1 would be refused"), "what is on the list by now is not refused");
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_loaded_whole_or_not_at_all() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let (done, said) = load(&server, "demo-partner", &[GOOD, "{ nothing }"]);

@@ -8,17 +8,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-struct Answer {
-    status: u16,
-    headers: reqwest::header::HeaderMap,
-    body: Value,
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
 }
 
 impl Answer {
     fn code(&self) -> &str {
         self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
     }
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
     }
 }
@@ -28,20 +28,20 @@ async fn send(request: reqwest::RequestBuilder) -> Answer {
     Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body: answer.json().await.unwrap_or_default() }
 }
 
-async fn post(server: &Server, path: &str, body: Value) -> Answer {
+pub async fn post(server: &Server, path: &str, body: Value) -> Answer {
     send(server.client.post(format!("{}{path}", server.url)).json(&body)).await
 }
 
-async fn ask(server: &Server, token: &str, query: &str, variables: Value) -> Answer {
+pub async fn ask(server: &Server, token: &str, query: &str, variables: Value) -> Answer {
     send(server.client.post(format!("{}/graphql", server.url)).bearer_auth(token).json(&json!({ "query": query, "variables": variables }))).await
 }
 
 #[allow(clippy::disallowed_methods)]
-fn step() -> i64 {
+pub fn step() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap() / 30
 }
 
-fn totp(secret: &str, step: i64) -> String {
+pub fn totp(secret: &str, step: i64) -> String {
     let (mut bytes, mut held, mut bits) = (Vec::new(), 0_u32, 0);
     for c in secret.bytes() {
         held = ((held << 5) | u32::from(if c.is_ascii_uppercase() { c - b'A' } else { c - b'2' + 26 })) & 0xfff;

@@ -4,6 +4,7 @@ pub mod documents;
 pub mod keys;
 mod proofs;
 mod register;
+pub mod unlisted;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +82,7 @@ pub struct Clients {
     known: Mutex<HashMap<Uuid, (DateTime<Utc>, Option<Arc<Client>>)>>,
     named: Mutex<HashMap<String, (DateTime<Utc>, Option<Uuid>)>>,
     documents: Documents,
+    noted: unlisted::Noted,
 }
 
 impl Clients {

@@ -181,6 +181,11 @@ impl<'r> Judge<'r> {
         }
     }
 
+    /// Whether any grant leads to the row, whatever it shows of it.
+    pub fn reached(&self, family: Family, keys: &Keys) -> bool {
+        family == Family::Reference || self.entries().any(|entry| self.reaches(&entry, family, keys))
+    }
+
     fn shows(see: &See, needs: &[DataClass]) -> bool {
         needs.iter().all(|need| *need == DataClass::Public || see.show.contains(need.name()))
     }
