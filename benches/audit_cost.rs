@@ -69,6 +69,7 @@ async fn measure(what: &str, url: &str, data: &std::path::Path, server: Option<(
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
         audit: Default::default(),
     };
     let domain = Domain::open(options).await.expect("opens");

@@ -66,6 +66,7 @@ async fn measure(url: &str, folder: &std::path::Path, records: usize) {
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
         audit: Default::default(),
     };
     let domain = Domain::open(options).await.expect("opens");

@@ -96,7 +96,7 @@ async fn reseal(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failur
 
 async fn rewrap(settings: &Settings, from: PathBuf, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let config = Config::load(&settings.flags())?;
-    config.key_apart()?;
+    config.keys_apart()?;
     let (old, new) = (WrappingKey::File(from), &config.sealing.wrapping);
     if old == *new {
         return Err(Failure::Usage("--from is the key that keys.sealing names already; name the new one there".into()));
