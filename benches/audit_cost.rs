@@ -74,7 +74,7 @@ async fn measure(what: &str, url: &str, data: &std::path::Path, server: Option<(
     };
     let domain = Domain::open(options).await.expect("opens");
     domain::demo::prepare(&domain).await.expect("prepared");
-    let schema = Schema::new(domain.clone(), Limits::default(), true);
+    let schema = Schema::new(domain.clone(), Limits::default());
     let actor = domain.act_as("county-officer", Asking::default()).await.expect("signs in");
     // What a server does beside: linking, checkpoints, the look for patterns.
     let beside = {

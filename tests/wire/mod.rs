@@ -7,6 +7,7 @@ mod http;
 mod network;
 pub mod oauth;
 mod rates;
+mod servers;
 mod signin;
 mod slow;
 mod socket;

@@ -8,17 +8,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub status: u16,
     headers: reqwest::header::HeaderMap,
-    body: Value,
+    pub body: Value,
 }
 
 impl Answer {
     fn code(&self) -> &str {
         self.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
     }
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
     }
 }
@@ -32,7 +32,7 @@ async fn post(server: &Server, path: &str, body: Value) -> Answer {
     send(server.client.post(format!("{}{path}", server.url)).json(&body)).await
 }
 
-async fn ask(server: &Server, token: &str, query: &str, variables: Value) -> Answer {
+pub(super) async fn ask(server: &Server, token: &str, query: &str, variables: Value) -> Answer {
     send(server.client.post(format!("{}/graphql", server.url)).bearer_auth(token).json(&json!({ "query": query, "variables": variables }))).await
 }
 
@@ -60,7 +60,7 @@ fn totp(secret: &str, step: i64) -> String {
 const CREATE: &str = "mutation($i: CreateAccountInput!) { createAccount(input: $i) { account { id version } activationCode userErrors { code field } } }";
 
 /// A new account with a password; gives its id.
-async fn account(server: &Server, name: &str) -> String {
+pub(super) async fn account(server: &Server, name: &str) -> String {
     let admin = server.token("system-administrator");
     let input = json!({ "username": name, "displayName": "王芳", "divisionCode": "520324" });
     let made = ask(server, &admin, CREATE, json!({ "i": input })).await;
@@ -80,7 +80,7 @@ async fn password(server: &Server, name: &str) -> Answer {
 }
 
 /// Signs in for the first time and enrols; gives the answer with the tokens, the secret and the recovery codes.
-async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) {
+pub(super) async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) {
     let first = password(server, name).await;
     assert_eq!((first.status, first.text("status").as_str()), (200, "SECOND_FACTOR_TO_ENROL"), "{}", first.body);
     let token = first.text("accessToken");
@@ -102,13 +102,13 @@ async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) 
 }
 
 /// Signs in with a recovery code, which needs no waiting for the next step of time.
-async fn with_recovery(server: &Server, name: &str, code: &str, cookie: bool) -> Answer {
+pub(super) async fn with_recovery(server: &Server, name: &str, code: &str, cookie: bool) -> Answer {
     let first = password(server, name).await;
     assert_eq!(first.text("status"), "SECOND_FACTOR_NEEDED", "{}", first.body);
     post(server, "/sign-in/second-factor", json!({ "challenge": first.text("challenge"), "recoveryCode": code, "cookie": cookie })).await
 }
 
-fn claims(token: &str) -> Value {
+pub(super) fn claims(token: &str) -> Value {
     use base64::Engine;
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
@@ -168,7 +168,8 @@ async fn five_wrong_passwords_lock_an_account_on_every_server() {
     let database = PostgresDatabase::create().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url).env("MIGRATE_DATABASE", &database.owner_url);
+    // The pauses between tries have tests of their own.
+    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url).env("MIGRATE_DATABASE", &database.owner_url).env("RATES__SIGN_IN_ACCOUNT__PAUSE_SECONDS", "0");
     let one = start().start_in(folder, data.clone()).await;
     let two = start().start_in(tempfile::tempdir().unwrap(), data).await;
     account(&one, "wang.fang").await;
@@ -180,6 +181,24 @@ async fn five_wrong_passwords_lock_an_account_on_every_server() {
         let locked = password(server, "wang.fang").await;
         assert_eq!((locked.status, locked.code()), (401, "SIGN_IN_REFUSED"), "the right password no longer helps");
     }
+}
+
+#[tokio::test]
+async fn tries_that_come_too_quickly_wait_longer_and_longer_whoever_they_are_for() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    account(&server, "wang.fang").await;
+    let mut answers = Vec::new();
+    for name in ["wang.fang", "nobody.at.all"] {
+        let mut row = Vec::new();
+        for _ in 0..3 {
+            let answer = post(&server, "/sign-in", json!({ "username": name, "password": "a wrong password" })).await;
+            row.push((answer.status, answer.code().to_owned(), answer.headers.get("retry-after").map(|h| h.to_str().unwrap().to_owned())));
+        }
+        answers.push(row);
+    }
+    let wrong = (401, "SIGN_IN_REFUSED".to_owned(), None);
+    assert_eq!(answers[0], [wrong.clone(), wrong, (429, "TOO_MANY_TRIES".to_owned(), Some("1".to_owned()))]);
+    assert_eq!(answers[0], answers[1]);
 }
 
 #[tokio::test]

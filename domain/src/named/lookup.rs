@@ -56,7 +56,7 @@ impl Domain {
         let select = Query::select()
             .columns(["subject_id", "office"])
             .from("identity_registry")
-            .and_where(Expr::col("fingerprint").eq(self.keys.fingerprint(number.as_str())))
+            .and_where(Expr::col("fingerprint").is_in(self.keys.fingerprints(number.as_str())))
             .and_where(Expr::col("subject").eq("CHILD"))
             .to_owned();
         let (mut status, mut child, mut office) = (LookupStatus::NotOnFile, None, None);
