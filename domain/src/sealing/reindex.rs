@@ -41,7 +41,7 @@ enum Stage {
     Sweep,
 }
 
-/// The step after the last one that is committed.
+/// The last row of the last batch that is committed.
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
     stage: Stage,
@@ -170,8 +170,8 @@ impl Domain {
             tx.commit_bare().await?;
             self.keys.refresh(&self.db).await?;
             report.retired = old;
-            tokio::time::sleep(settle).await;
         }
+        tokio::time::sleep(settle).await;
         let from = self.reindex_mark().await?.map(|(_, at)| at);
         self.walk_all(Stage::Sweep, current, from, &mut report, progress).await?;
         let mut tx = self.db.begin().await?;
@@ -206,8 +206,8 @@ impl Domain {
                     report.changed += batch.changed;
                     report.broken.extend(batch.broken);
                     seen += batch.rows;
-                    progress(Ord::min(seen, total), total);
                     let Some(last) = batch.last else { break };
+                    progress(Ord::min(seen, total), total);
                     after = last;
                     // Half of the time belongs to others.
                     tokio::time::sleep(begun.elapsed().min(Duration::from_millis(200))).await;
