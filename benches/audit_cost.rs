@@ -69,11 +69,12 @@ async fn measure(what: &str, url: &str, data: &std::path::Path, server: Option<(
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
         audit: Default::default(),
     };
     let domain = Domain::open(options).await.expect("opens");
     domain::demo::prepare(&domain).await.expect("prepared");
-    let schema = Schema::new(domain.clone(), Limits::default(), true);
+    let schema = Schema::new(domain.clone(), Limits::default());
     let actor = domain.act_as("county-officer", Asking::default()).await.expect("signs in");
     // What a server does beside: linking, checkpoints, the look for patterns.
     let beside = {

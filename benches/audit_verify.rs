@@ -5,12 +5,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use domain::audit::Entry;
-use domain::chain::Checkpoint;
+use domain::chain::{Checkpoint, Problem};
 use domain::clock::{Clock, SystemClock};
 use domain::{Domain, DomainOptions};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, Statement};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const AT_ONCE: usize = 1024;
@@ -66,6 +66,7 @@ async fn measure(url: &str, folder: &std::path::Path, records: usize) {
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
         audit: Default::default(),
     };
     let domain = Domain::open(options).await.expect("opens");
@@ -99,23 +100,42 @@ async fn measure(url: &str, folder: &std::path::Path, records: usize) {
     assert!(report.problems.is_empty() && report.records == records as u64, "{:?}", report.problems.first());
     println!("  checked untouched in {:.1} s, {} checkpoints", start.elapsed().as_secs_f64(), report.checkpoints);
 
-    // The intruder: edits one record, deletes another, cuts off the newest block and the last checkpoint.
+    // The intruder edits one record, deletes another, lets two change places, cuts off the newest block and the last checkpoint.
     let db = Database::connect(url).await.expect("connects");
-    let middle = records / 2;
-    let one = |offset: usize| format!("SELECT id FROM audit_record ORDER BY at, id LIMIT 1 OFFSET {offset}");
-    for sql in [
-        format!("UPDATE audit_record SET username = 'nobody' WHERE id = ({})", one(middle)),
-        format!("DELETE FROM audit_record WHERE id = ({})", one(middle / 2)),
-        "DELETE FROM audit_block WHERE number = (SELECT MAX(number) FROM audit_block)".into(),
-        "DELETE FROM audit_checkpoint WHERE number = (SELECT MAX(number) FROM audit_checkpoint)".into(),
+    let backend = db.get_database_backend();
+    let row = async |sql: String| db.query_one_raw(Statement::from_string(backend, sql)).await.expect("read").expect("a row");
+    let at = async |offset: usize| -> Uuid { row(format!("SELECT id FROM audit_record ORDER BY at, id LIMIT 1 OFFSET {offset}")).await.try_get_by_index(0).expect("an id") };
+    let (edited, deleted) = (at(records / 2).await, at(records / 4).await);
+    let block = row("SELECT number, ids FROM audit_block ORDER BY number LIMIT 1 OFFSET 1".into()).await;
+    let (number, mut ids): (i64, Vec<u8>) = (block.try_get_by_index(0).expect("a number"), block.try_get_by_index(1).expect("ids"));
+    let moved: Vec<Uuid> = ids.as_chunks::<16>().0[..2].iter().map(|id| Uuid::from_bytes(*id)).collect();
+    ids[..32].rotate_left(16);
+    for (sql, values) in [
+        ("UPDATE audit_record SET username = 'nobody' WHERE id = $1", vec![edited.into()]),
+        ("DELETE FROM audit_record WHERE id = $1", vec![deleted.into()]),
+        ("UPDATE audit_block SET ids = $1 WHERE number = $2", vec![ids.into(), number.into()]),
+        ("DELETE FROM audit_block WHERE number = (SELECT MAX(number) FROM audit_block)", vec![]),
+        ("DELETE FROM audit_checkpoint WHERE number = (SELECT MAX(number) FROM audit_checkpoint)", vec![]),
     ] {
-        db.execute_unprepared(&sql).await.expect("run");
+        db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await.expect("run");
     }
     let start = Instant::now();
     let report = domain.check_audit_chain(&exported, &keys).await.expect("checked");
-    println!("  checked after the intruder in {:.1} s:", start.elapsed().as_secs_f64());
-    for problem in report.problems.iter().filter(|p| !matches!(p, domain::chain::Problem::Unlinked { .. })) {
+    let took = start.elapsed();
+    println!("  checked after the intruder in {:.1} s:", took.as_secs_f64());
+    for problem in report.problems.iter().filter(|p| !matches!(p, Problem::Unlinked { .. })) {
         println!("    {problem}");
+    }
+    let named = |id: Uuid| report.problems.iter().any(|p| matches!(p, Problem::Edited { record, .. } | Problem::Moved { record, .. } if *record == id));
+    assert!(named(edited), "the edited record {edited} is named");
+    assert!(report.problems.iter().any(|p| matches!(p, Problem::Deleted { record, .. } if *record == deleted)), "the deleted record {deleted} is named");
+    assert!(moved.iter().all(|id| named(*id)), "the reordered records {moved:?} are named");
+    assert!(report.problems.iter().any(|p| matches!(p, Problem::Truncated { .. })), "what was cut off is named");
+    let others = report.problems.iter().filter_map(|p| if let Problem::Edited { record, .. } = p { Some(*record) } else { None });
+    let others = others.filter(|id| *id != edited && !moved.contains(id)).count();
+    assert_eq!(others, 0, "nothing else is accused");
+    if records <= 1_000_000 {
+        assert!(took <= Duration::from_secs(60), "a million in a minute: {took:?}");
     }
     let _ = db.close().await;
     domain.db.clone().close().await;

@@ -105,6 +105,7 @@ async fn measure(url: &str, data: &std::path::Path, tries: usize) -> Result<bool
         sealing: Default::default(),
         rules: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
         audit: Default::default(),
     };
     let domain = Domain::open(options).await?;

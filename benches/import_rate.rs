@@ -75,6 +75,7 @@ async fn measure(url: &str, sheet: &Path, folder: &Path) -> Result<(), Failure> 
         rules: Default::default(),
         audit: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
     })
     .await?;
     demo::prepare(&domain).await?;

@@ -46,13 +46,16 @@ async fn world(algorithm: Algorithm) -> Result<World, Failure> {
         migrate: true,
         clock: Arc::new(SystemClock),
         rules: Default::default(),
+        audit: Default::default(),
+        sign_in: Default::default(),
+        terms: Default::default(),
         sealing: SealingOptions { kms: None, algorithm },
     })
     .await?;
     demo::prepare(&domain).await?;
     demo::fill(&domain, CHILDREN, &|_, _| {}).await?;
     let actor = domain.act_as("county-officer", Asking::default()).await?;
-    let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, ..Limits::default() }, false);
+    let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, ..Limits::default() });
     Ok(World { domain, schema, actor, cpu: Duration::ZERO, _folder: folder })
 }
 

@@ -213,6 +213,16 @@ pub enum Sealing {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Make a new index key; older ones go on serving searches until `sealing reindex` is through
+    RotateIndex {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Bring every fingerprint and name under the newest index key and retire the one before; searches go on, an ended run is taken up again
+    Reindex {
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Wrap the keys anew with what keys.sealing names, coming from a key file; no sealed value is touched
     Rewrap {
         #[command(flatten)]

@@ -3,9 +3,8 @@
 use crate::access::{Actor, Language, Lens};
 use crate::app::Domain;
 use crate::error::Error;
-use crate::staff::NewAccount;
+use crate::staff::{Link, NewAccount};
 use crate::store::{Change, Tx};
-use chrono::TimeDelta;
 use entity::codes::{AccountState, GrantState};
 use entity::tables::{access_grant, account};
 use sea_orm::ActiveValue::Set;
@@ -17,9 +16,6 @@ use uuid::Uuid;
 /// so the first of them alone could never get a second.
 const ADMINISTRATORS: [(&str, &str, usize); 3] =
     [("system-administrator", "administration", 1), ("security-administrator", "administration", 2), ("auditor", "audit", 1)];
-
-/// As every grant, that of a first administrator has an end.
-const GRANTED_FOR: TimeDelta = TimeDelta::days(365);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FirstAdministratorError {
@@ -96,7 +92,8 @@ impl Domain {
             category: Set(None),
             purpose: Set(purpose.to_owned()),
             valid_from: Set(now),
-            valid_to: Set(now + GRANTED_FOR),
+            // As every grant, that of a first administrator has an end.
+            valid_to: Set(now + self.terms.grant()),
             state: Set(GrantState::InForce),
             created_at: Set(now),
             created_by: Set(id),
@@ -108,7 +105,7 @@ impl Domain {
         tx.changed(Change { table: &account::TABLE, id, child: None, version: 1 });
         tx.changed(Change { table: &access_grant::TABLE, id: grant, child: None, version: 1 });
         let new = match first.external {
-            Some((issuer, subject)) if !self.link_in(&mut tx, id, issuer, subject, id).await? => {
+            Some((issuer, subject)) if !self.link_in(&mut tx, id, issuer, subject, id, Link::InForce).await? => {
                 tx.rollback().await?;
                 return Err(FirstAdministratorError::Double);
             }

@@ -184,7 +184,7 @@ impl Work<'_> {
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let Some(row) = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next() else { return Ok(None) };
         let row = alert::Model::from_query_result(&row, "")?;
         let mut access = crate::access::RowAccess::public();
         for view in self.actor.lens.views.iter().filter(|v| v.reaches_alert(Some(row.division), row.subject_id)) {

@@ -14,6 +14,7 @@ use crate::watch::{WatchRules, Watcher};
 use crate::staff::password::Hasher;
 use crate::staff::{self, Sessions};
 use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
+use crate::terms::Terms;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use tokio::sync::broadcast;
@@ -35,6 +36,7 @@ pub struct DomainOptions {
     pub rules: Rules,
     pub audit: AuditOptions,
     pub sign_in: staff::Settings,
+    pub terms: Terms,
 }
 
 /// How the audit trail is watched over.
@@ -75,6 +77,7 @@ pub struct Inner {
     pub watch_rules: WatchRules,
     pub rules: Rules,
     pub sign_in: staff::Settings,
+    pub terms: Terms,
     pub(crate) hasher: Hasher,
     pub(crate) sessions: Sessions,
     pub accounts: Accounts,
@@ -133,6 +136,7 @@ impl Domain {
             rules: options.rules,
             hasher: Hasher::new(options.sign_in.cost, options.sign_in.hashes_at_once),
             sign_in: options.sign_in,
+            terms: options.terms,
             sessions: Sessions::default(),
             accounts,
             clients: Clients::default(),

@@ -28,6 +28,7 @@ pub mod signin;
 pub mod staff;
 pub mod statistics;
 pub mod store;
+pub mod terms;
 pub mod verify;
 pub mod watch;
 

@@ -54,6 +54,8 @@ entity::coded! {
         PasswordGuessable = "PASSWORD_GUESSABLE", "密码过于常见、有规律或与本人、本单位有关，请换一个", "the password is a common or regular one, or made of your own name: choose another";
         WrongSecret = "WRONG_SECRET", "当前密码或验证码不正确，或尝试次数过多", "the present password or code is not right, or was tried too often";
         UsernameTaken = "USERNAME_TAKEN", "该用户名已被使用", "this username is in use";
+        AccountOfPerson = "ACCOUNT_OF_PERSON", "该账号由人员登录使用，程序须有自己的账号", "a person signs in with this account: a program needs one of its own";
+        AccountOfMachine = "ACCOUNT_OF_MACHINE", "该账号由程序使用，人员不能以其登录", "a program acts with this account: nobody signs in with it";
         OwnAccount = "OWN_ACCOUNT", "不能对自己的账号进行此操作", "not on an account of one's own";
         FileUnreadable = "FILE_UNREADABLE", "文件无法读取", "the file cannot be read";
     }

@@ -109,12 +109,21 @@ impl Domain {
         }
         table(out, &["Class"], by_class);
         out.push_str("\n## Denials by operation\n\n");
-        let actions = self.grouped("audit_record", &["outcome", "action"], "at", span).await?;
-        let denied = actions.iter().filter(|(cells, _)| cells[0] == "DENIED").map(|(cells, count)| (vec![cells[1].clone()], *count));
-        table(out, &["Operation"], denied.collect());
-        out.push_str("\n## Look-ups by identity number and requests for access\n\n");
-        let looked = actions.iter().filter(|(cells, _)| crate::watch::is_look_up(&cells[1])).map(|(cells, count)| (cells.clone(), *count));
-        table(out, &["Outcome", "Operation"], looked.collect());
+        let (mut denied, mut looked) = (BTreeMap::new(), BTreeMap::new());
+        for (cells, count) in self.grouped("audit_record", &["outcome", "action", "classes"], "at", span).await? {
+            let [outcome, action, classes] = &cells[..] else { continue };
+            if outcome == "DENIED" {
+                *denied.entry(vec![action.clone()]).or_default() += count;
+            }
+            let asked = crate::watch::is_look_up(outcome, action, classes) || outcome == "CHANGED" && action == "requestAccess";
+            let kept_back = outcome == "DENIED" && action.split(',').any(|field| ["lookUpIdentity", "requestAccess"].contains(&field));
+            if asked || kept_back {
+                *looked.entry(vec![outcome.clone(), action.clone()]).or_default() += count;
+            }
+        }
+        table(out, &["Operation"], denied);
+        out.push_str("\n## Look-ups by identity number and requests for access\n\nA look-up counts once; a registration is one where it was told that the child is on file.\n\n");
+        table(out, &["Outcome", "Operation"], looked);
         Ok(())
     }
 

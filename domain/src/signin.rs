@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::codes::{AccessKind, AccessState, AccountState, Category, DivisionChangeKind, GrantState};
 use entity::{CodedEnum, DivisionCode};
-use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, UnionType};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
@@ -43,6 +43,9 @@ const WHY: &str = "who asks is found out before there is a scope";
 const REMEMBERED: TimeDelta = TimeDelta::seconds(2);
 const DIVISIONS_REMEMBERED: TimeDelta = TimeDelta::seconds(60);
 const MOST_REMEMBERED: usize = 10_000;
+/// What a row held by an account is.
+const GRANT: i64 = 1;
+const NAMED: i64 = 2;
 
 /// Accounts lately seen.
 #[derive(Default)]
@@ -129,7 +132,7 @@ impl Domain {
             let ranges = match known {
                 Some(ranges) => ranges,
                 None => {
-                    let ranges = self.ranges(*code).await?;
+                    let ranges = ranges(*code, &self.division_changes().await?);
                     if let Ok(mut map) = self.accounts.ranges.lock() {
                         if map.len() >= MOST_REMEMBERED {
                             map.clear();
@@ -216,42 +219,66 @@ impl Domain {
         }
     }
 
+    /// The account with its grants and what it reaches by name, in one statement, and the changes of divisions in another.
     async fn account(&self, id: Uuid, now: DateTime<Utc>) -> Result<Option<Account>> {
+        let a = |name: &'static str| (Alias::new("a"), Alias::new(name));
+        let mut held = Query::select();
+        held.expr_as(Expr::cust(format!("CAST({GRANT} AS BIGINT)")), Alias::new("what")).columns(["id", "account_id", "role", "division", "organisation_id", "category", "purpose", "valid_to"]).from("access_grant").and_where(Expr::col("account_id").eq(id));
+        held.and_where(Expr::col("valid_from").lte(if mutant::off("grant.from") { now + TimeDelta::days(3650) } else { now }));
+        held.and_where(Expr::col("valid_to").gt(if mutant::off("grant.to") { now - TimeDelta::days(3650) } else { now }));
+        if !mutant::off("grant.state") {
+            held.and_where(Expr::col("state").eq(GrantState::InForce.name()));
+        }
+        let mut named = Query::select();
+        named.expr(Expr::cust(format!("CAST({NAMED} AS BIGINT)"))).columns(["id", "account_id", "kind"]).expr(Expr::cust("CAST(NULL AS BIGINT)")).columns(["child_id", "classes", "purpose", "valid_to"]).from("child_access").and_where(Expr::col("account_id").eq(id));
+        named.and_where(Expr::col("state").eq(AccessState::InForce.name())).and_where(Expr::col("valid_from").lte(now)).and_where(Expr::col("valid_to").gt(now));
         let mut select = Query::select();
         for name in ["username", "display_name", "division", "organisation_id", "state"] {
-            select.column((Alias::new("a"), Alias::new(name)));
+            select.column(a(name));
         }
-        for name in ["id", "role", "division", "organisation_id", "category", "purpose"] {
-            select.column((Alias::new("g"), Alias::new(name)));
+        let h = |name: &'static str| (Alias::new("h"), Alias::new(name));
+        for name in ["what", "id", "role", "division", "organisation_id", "category", "purpose", "valid_to"] {
+            select.column(h(name));
         }
-        let g = |name: &'static str| Expr::col((Alias::new("g"), Alias::new(name)));
-        let in_force = Condition::all()
-            .add(g("account_id").equals((Alias::new("a"), Alias::new("id"))))
-            .add(g("valid_from").lte(if mutant::off("grant.from") { now + TimeDelta::days(3650) } else { now }))
-            .add(g("valid_to").gt(if mutant::off("grant.to") { now - TimeDelta::days(3650) } else { now }))
-            .add(if mutant::off("grant.state") { Expr::val(1).eq(1) } else { g("state").eq(GrantState::InForce.name()) });
         select
             .from_as(Alias::new("account"), Alias::new("a"))
-            .join_as(sea_orm::JoinType::LeftJoin, Alias::new("access_grant"), Alias::new("g"), in_force)
-            .and_where(Expr::col((Alias::new("a"), Alias::new("id"))).eq(id))
-            .order_by((Alias::new("g"), Alias::new("id")), sea_orm::Order::Asc);
+            .join_subquery(sea_orm::JoinType::LeftJoin, held.union(UnionType::All, named).to_owned(), Alias::new("h"), Expr::col(h("account_id")).equals(a("id")))
+            .and_where(Expr::col(a("id")).eq(id))
+            .order_by(h("id"), sea_orm::Order::Asc);
         let rows = self.db.as_system(WHY).all(&select).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         if !check!("account.active", first.try_get_by_index::<String>(4)? == AccountState::Active.name()) {
             return Ok(None);
         }
-        let mut grants = Vec::new();
+        let (mut grants, mut named, mut changes) = (Vec::new(), Vec::new(), None);
         for row in &rows {
-            let Some(id) = row.try_get_by_index::<Option<Uuid>>(5)? else { continue };
-            let division: i64 = row.try_get_by_index(7)?;
+            let Some(what) = row.try_get_by_index::<Option<i64>>(5)? else { continue };
+            let id: Uuid = row.try_get_by_index(6)?;
+            if what == NAMED {
+                let classes: String = row.try_get_by_index(10)?;
+                named.push(NamedAccess {
+                    id,
+                    child: row.try_get_by_index(9)?,
+                    purpose: row.try_get_by_index(11)?,
+                    classes: classes.split(',').filter_map(entity::DataClass::parse).collect(),
+                    break_glass: row.try_get_by_index::<String>(7)? == AccessKind::BreakGlass.name(),
+                    valid_to: row.try_get_by_index(12)?,
+                });
+                continue;
+            }
+            let changes = match &mut changes {
+                Some(known) => known,
+                None => changes.insert(self.division_changes().await?),
+            };
+            let division: i64 = row.try_get_by_index(8)?;
             grants.push(Grant {
                 id,
-                role: row.try_get_by_index(6)?,
+                role: row.try_get_by_index(7)?,
                 division,
-                ranges: self.ranges(division).await?,
-                organisation: row.try_get_by_index(8)?,
-                category: row.try_get_by_index::<Option<String>>(9)?.and_then(|c| Category::from_name(&c)),
-                purpose: row.try_get_by_index(10)?,
+                ranges: ranges(division, changes),
+                organisation: row.try_get_by_index(9)?,
+                category: row.try_get_by_index::<Option<String>>(10)?.and_then(|c| Category::from_name(&c)),
+                purpose: row.try_get_by_index(11)?,
             });
         }
         Ok(Some(Account {
@@ -261,69 +288,51 @@ impl Domain {
             division: first.try_get_by_index(2)?,
             organisation: first.try_get_by_index(3)?,
             grants: Arc::new(grants),
-            named: self.named_accesses(id, now).await?,
+            named,
             lenses: Lenses::default(),
         }))
     }
 
-    /// Children to whom the account has access by name.
-    async fn named_accesses(&self, account: Uuid, now: DateTime<Utc>) -> Result<Vec<NamedAccess>> {
-        let select = Query::select()
-            .columns(["id", "child_id", "purpose", "classes", "kind", "valid_to"])
-            .from("child_access")
-            .and_where(Expr::col("account_id").eq(account))
-            .and_where(Expr::col("state").eq(AccessState::InForce.name()))
-            .and_where(Expr::col("valid_from").lte(now))
-            .and_where(Expr::col("valid_to").gt(now))
-            .to_owned();
-        let mut named = Vec::new();
-        for row in self.db.as_system("what an account reaches by name is asked before it reads").all(&select).await? {
-            let classes: String = row.try_get_by_index(3)?;
-            named.push(NamedAccess {
-                id: row.try_get_by_index(0)?,
-                child: row.try_get_by_index(1)?,
-                purpose: row.try_get_by_index(2)?,
-                classes: classes.split(',').filter_map(entity::DataClass::parse).collect(),
-                break_glass: row.try_get_by_index::<String>(4)? == AccessKind::BreakGlass.name(),
-                valid_to: row.try_get_by_index(5)?,
-            });
-        }
-        Ok(named)
-    }
-
-    /// The codes a division stands for: its subtree, what was renamed, recoded or merged into it, and, where it ended
-    /// itself by a new code for the same place, that successor. A merge never widens the grant of what was merged.
-    async fn ranges(&self, code: i64) -> Result<Vec<(i64, i64)>> {
+    async fn division_changes(&self) -> Result<Vec<DivisionChange>> {
         let select = Query::select().columns(["from_code", "to_code", "kind"]).from("division_change").to_owned();
         let mut changes = Vec::new();
         for row in self.db.all(&select).await? {
             let kind: String = row.try_get_by_index(2)?;
             changes.push((row.try_get_by_index::<i64>(0)?, row.try_get_by_index::<i64>(1)?, DivisionChangeKind::from_name(&kind)));
         }
-        let range = |code: i64| DivisionCode::new(code).map(DivisionCode::range);
-        let mut ranges: Vec<(i64, i64)> = range(code).into_iter().collect();
-        let mut at = 0;
-        while at < ranges.len() {
-            let (low, high) = ranges[at];
-            for (from, to, kind) in &changes {
-                let mut add = |code: i64| {
-                    if let Some(more) = range(code)
-                        && !ranges.iter().any(|(l, h)| *l <= more.0 && more.1 <= *h)
-                    {
-                        ranges.push(more);
-                    }
-                };
-                if (low..=high).contains(to) {
-                    add(*from);
-                }
-                if (low..=high).contains(from) && *kind == Some(DivisionChangeKind::Recoded) {
-                    add(*to);
-                }
-            }
-            at += 1;
-        }
-        Ok(ranges)
+        Ok(changes)
     }
+}
+
+/// From, to and how.
+type DivisionChange = (i64, i64, Option<DivisionChangeKind>);
+
+/// The codes a division stands for: its subtree, what was renamed, recoded or merged into it, and, where it ended
+/// itself by a new code for the same place, that successor. A merge never widens the grant of what was merged.
+fn ranges(code: i64, changes: &[DivisionChange]) -> Vec<(i64, i64)> {
+    let range = |code: i64| DivisionCode::new(code).map(DivisionCode::range);
+    let mut ranges: Vec<(i64, i64)> = range(code).into_iter().collect();
+    let mut at = 0;
+    while at < ranges.len() {
+        let (low, high) = ranges[at];
+        for (from, to, kind) in changes {
+            let mut add = |code: i64| {
+                if let Some(more) = range(code)
+                    && !ranges.iter().any(|(l, h)| *l <= more.0 && more.1 <= *h)
+                {
+                    ranges.push(more);
+                }
+            };
+            if (low..=high).contains(to) {
+                add(*from);
+            }
+            if (low..=high).contains(from) && *kind == Some(DivisionChangeKind::Recoded) {
+                add(*to);
+            }
+        }
+        at += 1;
+    }
+    ranges
 }
 
 #[cfg(test)]

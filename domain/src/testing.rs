@@ -61,6 +61,7 @@ fn options(url: String, owner_url: Option<String>, folder: &tempfile::TempDir, c
         rules: Default::default(),
         audit: Default::default(),
         sign_in: Default::default(),
+        terms: Default::default(),
     }
 }
 

@@ -115,12 +115,12 @@ async fn identity_numbers(domain: &Domain, table: &'static str, subject: &'stati
             .limit(PAGE)
             .to_owned();
         let rows = domain.db.as_system(WHY).all(&select).await?;
-        let mut page: Vec<(Uuid, Option<Vec<u8>>)> = Vec::with_capacity(rows.len());
+        let mut page: Vec<(Uuid, Vec<Vec<u8>>)> = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: Uuid = row.try_get_by_index(0)?;
             let sealed: Vec<u8> = row.try_get_by_index(1)?;
             let number = domain.keys.open(Place { table, column: "identity_number", row: id }, &sealed).ok();
-            page.push((id, number.map(|n| domain.keys.fingerprint(&n))));
+            page.push((id, number.map_or_else(Vec::new, |n| domain.keys.fingerprints(&n))));
         }
         let Some((last, _)) = page.last() else { return Ok(finding) };
         after = *last;
@@ -128,14 +128,15 @@ async fn identity_numbers(domain: &Domain, table: &'static str, subject: &'stati
             .columns(["fingerprint", "subject_id"])
             .from("identity_registry")
             .and_where(Expr::col("subject").eq(subject))
-            .and_where(Expr::col("fingerprint").is_in(page.iter().filter_map(|(_, f)| f.clone())))
+            .and_where(Expr::col("fingerprint").is_in(page.iter().flat_map(|(_, f)| f.clone())))
             .to_owned();
         let mut owners: HashMap<Vec<u8>, Uuid> = HashMap::new();
         for row in domain.db.as_system(WHY).all(&registry).await? {
             owners.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         }
-        for (id, fingerprint) in page {
-            let owner = fingerprint.and_then(|f| owners.get(&f));
+        for (id, fingerprints) in page {
+            // While keys change, one that was written under the former key is noted under that alone.
+            let owner = fingerprints.iter().find_map(|f| owners.get(f));
             let fine = owner.is_some_and(|owner| *owner == id || subject == "PERSON");
             finding.seen(fine, || format!("{table} {id}"));
         }

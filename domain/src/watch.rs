@@ -6,6 +6,7 @@ use crate::app::Domain;
 use crate::audit::Entry;
 use crate::error::Result;
 use chrono::{DateTime, Duration, NaiveDate, TimeDelta, Timelike, Utc};
+use entity::DataClass;
 use entity::codes::AlertKind;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -36,8 +37,6 @@ impl Default for WatchRules {
     }
 }
 
-/// Root fields that look somebody up by identity number.
-const LOOK_UPS: &[&str] = &["lookUpIdentity", "lookUpChild", "identityLookUp", "requestAccess"];
 const HOUR: TimeDelta = TimeDelta::hours(1);
 /// UTC+8, the official time of the country.
 const OFFICIAL: TimeDelta = TimeDelta::hours(8);
@@ -62,9 +61,14 @@ pub struct Watcher {
     accounts: HashMap<Uuid, Account>,
 }
 
-/// Whether an operation looks somebody up by identity number.
-pub(crate) fn is_look_up(action: &str) -> bool {
-    action.split([',', ' ']).any(|field| LOOK_UPS.contains(&field))
+/// Whether a record is that of one look-up by identity number: the look-up that was kept, or a registration that was told
+/// of the file that is there. The record of the whole operation tells of the same once more.
+pub(crate) fn is_look_up(outcome: &str, action: &str, classes: &str) -> bool {
+    match outcome {
+        "CHANGED" => action == "lookUpIdentity",
+        "REFUSED" => action == "registerChild" && classes == DataClass::Identity.name(),
+        _ => false,
+    }
 }
 
 fn recent(times: &mut VecDeque<DateTime<Utc>>, at: DateTime<Utc>) -> usize {
@@ -104,7 +108,13 @@ impl Watcher {
                 found.push(new(AlertKind::ManyDenials, format!("denials={denials} hours=1"), format!("denials:{id}:{hour}")));
             }
         }
-        if is_look_up(&entry.action) {
+        if entry.action == "lockOut" {
+            found.push(new(AlertKind::LockedOut, "signIn=locked".into(), format!("lock-out:{}", entry.id)));
+        }
+        if entry.action == "refreshTokenReused" {
+            found.push(new(AlertKind::RefreshReuse, "session=ended".into(), format!("refresh-reuse:{}", entry.id)));
+        }
+        if is_look_up(entry.outcome, &entry.action, &entry.classes) {
             let look_ups = recent(&mut account.look_ups, at);
             if look_ups >= rules.look_ups_per_hour {
                 found.push(new(AlertKind::IdentityLookups, format!("lookUps={look_ups} hours=1"), format!("look-ups:{id}:{hour}")));

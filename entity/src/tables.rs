@@ -645,6 +645,7 @@ crate::table! {
         subject: Vec<u8> => Account,
         ends: i64 => Account,
         spent: i64 => Account,
+        not_before: i64 => Account,
     }
     /// What an account signs in with; the id is the account's.
     credential "credential" Credential: Internal {
@@ -708,6 +709,8 @@ crate::table! {
         subject: String => Account,
         created_at: Time => Account,
         created_by: Uuid => Account,
+        confirmed_at: Option<Time> => Account,
+        confirmed_by: Option<Uuid> => Account,
     }
     /// Names of files from before they were sealed; empty once a server has started.
     open_file_name "open_file_name" OpenFileName: Internal {

@@ -57,7 +57,7 @@ pub const CODES: &[ErrorCode] = &[
     code("TOO_MANY", "field", "more values than one request takes", "send them in parts"),
     code("TOO_MANY_OPERATIONS", "socket", "50 operations run over this socket", "wait for one to end"),
     code("TOO_MANY_STREAMS", "429", "the account has as many sockets and streams open as it may", "close some"),
-    code("TOO_MANY_TRIES", "429", "too many tries to sign in from this address", "wait for `Retry-After`"),
+    code("TOO_MANY_TRIES", "429", "too many tries to sign in from this address, or too quickly one after the other for this name", "wait for `Retry-After`"),
     code("UNAUTHENTICATED", "401", "no token, one that is not valid (see `WWW-Authenticate`), or no active account", "sign in again"),
     code("UNAVAILABLE", "503, field", "the database, or the issuer of the token, does not answer; nothing was changed", "try again"),
     code("UNSUPPORTED_MEDIA_TYPE", "415", "the body is not `application/json` in UTF-8", "send JSON"),

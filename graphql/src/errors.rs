@@ -78,7 +78,7 @@ fn bad_input(code: &str) -> Option<&'static str> {
         "IDEMPOTENCY_KEY_REUSED" => "该幂等键已用于不同的请求内容，请为新请求生成新的键",
         "IDEMPOTENCY_KEY_IN_USE" => "使用该幂等键的请求正在处理，请稍后重试",
         "BUSY" => "正在校验的密码过多，请稍后重试",
-        "BAD_EXTERNAL_IDENTITY" => "externalIssuer 与 externalSubject 须同时提供，各1至255字节",
+        "BAD_EXTERNAL_IDENTITY" => "签发者（issuer）与主体（subject）须同时提供，各1至255字节",
         "BAD_NUMBER" => "数值超出范围",
         _ => return None,
     })

@@ -93,3 +93,54 @@ async fn whether_there_are_sealed_records_shows_nowhere() {
         world.end().await;
     }
 }
+
+async fn chained(world: &World) {
+    while world.domain.chain_audit().await.expect("linked") > 0 {}
+    while world.domain.watch_audit().await.expect("looked") > 0 {}
+}
+
+#[tokio::test]
+async fn look_ups_are_counted_once_each_by_the_alert_and_the_report() {
+    const LOOK_UP: &str = "lookUpIdentity(input: { identityNumber: \"11010519491231002X\", reason: \"asked for by the school\" }) { lookup { id status } userErrors { code } }";
+    for backend in backends() {
+        let world = World::demo(backend).await;
+        let near = world.persona("township-supervisor").await;
+        let county = world.persona("county-officer").await;
+        let alerts = async || world.ask(&county, "{ alerts(first: 50) { nodes { kind } } }", no_variables()).await["data"]["alerts"]["nodes"].clone();
+        let told = async || alerts().await.as_array().expect("alerts").iter().filter(|a| a["kind"] == "IDENTITY_LOOKUPS").count();
+        let ask = async |document: String| {
+            let answer = world.ask(&near, &document, no_variables()).await;
+            assert!(answer.get("errors").is_none(), "{answer}");
+        };
+        // Several in one operation are several.
+        ask(format!("mutation {{ {} }}", (0..18).map(|n| format!("a{n}: {LOOK_UP}")).collect::<Vec<_>>().join(" "))).await;
+        ask(format!("mutation {{ {LOOK_UP} }}")).await;
+        chained(&world).await;
+        assert_eq!(told().await, 0, "{backend}: nineteen");
+        ask(format!("mutation {{ {LOOK_UP} }}")).await;
+        chained(&world).await;
+        assert_eq!(told().await, 1, "{backend}: twenty");
+        let report = world.domain.compliance_report(2026).await.expect("made");
+        assert!(report.contains("| CHANGED | lookUpIdentity | 20 |") && report.contains("| IDENTITY_LOOKUPS 大量按身份号码查询 | OPEN | — | 1 |"), "{report}");
+        assert!(!report.contains("| DISCLOSED | lookUpIdentity |"), "the record of the operation is no other look-up: {report}");
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_registration_that_meets_a_file_is_a_look_up() {
+    for backend in backends() {
+        let world = World::demo(backend).await;
+        let (county, near) = (world.persona("county-officer").await, world.persona("township-supervisor").await);
+        let all = world.ask(&county, "{ children(first: 100) { nodes { identityNumber } } }", no_variables()).await;
+        let child = all["data"]["children"]["nodes"].as_array().expect("children").iter().find(|c| c["identityNumber"].is_string()).expect("one with a number").clone();
+        let text = "mutation($n: String!) { registerChild(input: { name: \"张三\", identityNumber: $n, householdDivision: \"520324202201\" }) { userErrors { code } } }";
+        for _ in 0..3 {
+            let answer = world.ask(&near, text, json!({ "n": child["identityNumber"] })).await;
+            assert_eq!(answer["data"]["registerChild"]["userErrors"][0]["code"], "ALREADY_ON_FILE", "{answer}");
+        }
+        let report = world.domain.compliance_report(2026).await.expect("made");
+        assert!(report.contains("| REFUSED | registerChild | 3 |"), "{report}");
+        world.end().await;
+    }
+}

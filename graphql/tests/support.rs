@@ -76,7 +76,7 @@ impl World {
 
     async fn open(url: String, owner: Option<String>, data: TempDir, drop: Option<(String, String)>, now: &str) -> World {
         let clock = Arc::new(TestClock::at(now.parse().expect("a time")));
-        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default(), sign_in: Default::default(), sealing: Default::default(), audit: Default::default() };
+        let options = DomainOptions { database_url: url.clone(), migrate_database_url: owner.clone(), data: data.path().to_owned(), profile: "demo", max_connections: 4, migrate: true, clock: clock.clone(), rules: Default::default(), sign_in: Default::default(), terms: Default::default(), sealing: Default::default(), audit: Default::default() };
         let domain = Domain::open(options).await.expect("opens");
         let schema = Schema::new(domain.clone(), Limits { cost: 1_000_000, aliases: 1000, root_fields: 1000, ..Limits::default() });
         World { domain, schema, owner_url: owner.unwrap_or_else(|| url.clone()), url, clock, data, drop }

@@ -7,6 +7,7 @@ use crate::keys::{self, KeyError};
 use domain::StartError;
 use domain::clock::Clock;
 use domain::store::OpenError;
+use std::path::Path;
 use std::sync::Arc;
 
 pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn Clock>) -> Result<(), Failure> {
@@ -37,6 +38,8 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
         check("signing keys", keys)?;
         let shown = crate::config::without_secret(&config.database_url);
         check("sealing key", private(&config.sealing.wrapping))?;
+        let signing = config.checkpoint_folder().join("audit-checkpoint.key");
+        check("checkpoint key", if signing.exists() { readable_by_owner(&signing) } else { Ok(format!("{}, to be made", signing.display())) })?;
         match open(&config, false, clock).await {
             Ok(domain) => {
                 check("data keys", Ok(format!("key {} seals", domain.keys.current())))?;
@@ -59,16 +62,21 @@ pub async fn doctor(settings: &Settings, listen: Option<String>, clock: Arc<dyn 
     if bad > 0 { Err(Failure::Other(format!("{bad} thing(s) to mend"))) } else { Ok(()) }
 }
 
-/// A key file that others can read is no secret.
 fn private(key: &WrappingKey) -> Result<String, String> {
+    match key {
+        WrappingKey::File(path) => readable_by_owner(path),
+        WrappingKey::Transit { .. } => Ok(key.shown()),
+    }
+}
+
+/// A key file that others can read is no secret.
+fn readable_by_owner(path: &Path) -> Result<String, String> {
     #[cfg(unix)]
-    if let WrappingKey::File(path) = key
-        && let Ok(found) = std::fs::metadata(path)
-    {
+    if let Ok(found) = std::fs::metadata(path) {
         let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
         if mode & 0o077 != 0 {
             return Err(format!("{} may be read by others (mode {mode:o}): chmod 600", path.display()));
         }
     }
-    Ok(key.shown())
+    Ok(path.display().to_string())
 }

@@ -117,7 +117,7 @@ pub fn say(text: &str) -> Result<(), Failure> {
 }
 
 pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Result<Domain, Failure> {
-    config.key_apart()?;
+    config.keys_apart()?;
     create_data_folder(config)?;
     let options = DomainOptions {
         sealing: config.sealing_options(&clock).map_err(Failure::Other)?,
@@ -131,6 +131,7 @@ pub async fn open(config: &Config, migrate: bool, clock: Arc<dyn Clock>) -> Resu
         rules: config.rules.clone(),
         audit: config.audit.clone(),
         sign_in: config.sign_in.clone(),
+        terms: config.terms,
     };
     Ok(Domain::open(options).await?)
 }

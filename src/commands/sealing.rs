@@ -16,6 +16,8 @@ pub async fn sealing(command: Sealing, clock: Arc<dyn Clock>) -> Result<(), Fail
         Sealing::Status { settings } => status(&settings, clock).await,
         Sealing::Rotate { settings, algorithm } => rotate(&settings, algorithm.as_deref(), clock).await,
         Sealing::Reseal { settings } => reseal(&settings, clock).await,
+        Sealing::RotateIndex { settings } => rotate_index(&settings, clock).await,
+        Sealing::Reindex { settings } => reindex(&settings, clock).await,
         Sealing::Rewrap { settings, from } => rewrap(&settings, from, clock).await,
         Sealing::Drill { settings, backup, key, sample } => run_drill(&settings, &backup, key, sample, clock).await,
     }
@@ -34,12 +36,15 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 
 async fn status(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let (config, domain) = opened(settings, clock).await?;
-    let keys = domain.sealing_status().await;
+    let (keys, index) = (domain.sealing_status().await, domain.index_status().await);
     domain.db.clone().close().await;
     say(&format!("wrapping key: {}", config.sealing.wrapping.shown()))?;
     for key in keys.map_err(failed)? {
         let (day, values) = (key.created_at.format("%Y-%m-%d"), key.values);
         say(&format!("key {}: {} {} of {day}, {values} values, wrapped by {}", key.id, key.state, key.algorithm, key.wrapped_by))?;
+    }
+    for (id, state, day) in index.map_err(failed)? {
+        say(&format!("index key {id}: {state} of {}", day.format("%Y-%m-%d")))?;
     }
     Ok(())
 }
@@ -94,9 +99,38 @@ async fn reseal(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failur
     }
 }
 
+async fn rotate_index(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let (_, domain) = opened(settings, clock).await?;
+    say(&format!("A new index key is made; it is used in {} s, when every server knows it.", SETTLE.as_secs()))?;
+    let rotated = domain.rotate_index(SETTLE).await;
+    domain.db.clone().close().await;
+    let id = rotated.map_err(failed)?;
+    say(&format!("Index key {id} is used now, the one before still serves searches; `child-welfare sealing reindex` brings everything under it."))
+}
+
+async fn reindex(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let (_, domain) = opened(settings, clock).await?;
+    let started = Instant::now();
+    let report = domain.reindex(SETTLE, &teller()).await;
+    let current = domain.keys.index_current();
+    domain.db.clone().close().await;
+    let report = report.map_err(failed)?;
+    say(&format!("{} files and persons in {:.1} s are now under index key {current}.", report.changed, started.elapsed().as_secs_f64()))?;
+    for key in &report.retired {
+        say(&format!("index key {key} is retired: nothing is searched under it"))?;
+    }
+    for what in &report.broken {
+        say(&format!("does not open: {what}"))?;
+    }
+    match report.broken.len() {
+        0 => Ok(()),
+        broken => Err(Failure::Other(format!("{broken} name(s) or number(s) do not open; the old index key is kept"))),
+    }
+}
+
 async fn rewrap(settings: &Settings, from: PathBuf, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let config = Config::load(&settings.flags())?;
-    config.key_apart()?;
+    config.keys_apart()?;
     let (old, new) = (WrappingKey::File(from), &config.sealing.wrapping);
     if old == *new {
         return Err(Failure::Usage("--from is the key that keys.sealing names already; name the new one there".into()));

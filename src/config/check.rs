@@ -11,6 +11,7 @@ use domain::rates::{KINDS, Rule, Rules};
 use entity::CodedEnum;
 use entity::codes::DocumentMode;
 use domain::staff::{self, password::Cost};
+use domain::terms::Terms;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -78,6 +79,11 @@ const KEYS: &[&str] = &[
     "audit.children_per_night",
     "audit.area_days",
     "audit.learning_days",
+    "access.grant_months",
+    "access.child_days",
+    "access.look_up_hours",
+    "access.emergency_minutes",
+    "access.review_hours",
     "providers",
     "sign_in.base_url",
     "sign_in.return_to",
@@ -135,6 +141,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
     let rules = c.rates();
     let (audit, checkpoint_file) = c.audit();
     let sign_in = c.sign_in();
+    let terms = c.terms();
     let external = c.external(production);
     if metrics_listen == Some(listen) {
         c.problems.push(format!("metrics.listen: \"{listen}\" is the address of the API itself; give the metrics a port of their own"));
@@ -171,6 +178,7 @@ pub fn check(figment: &Figment) -> Result<Config, ConfigError> {
         audit,
         checkpoint_file,
         sign_in,
+        terms,
         external,
     })
 }
@@ -267,6 +275,19 @@ impl Check<'_> {
         }
     }
 
+    /// An emergency lasts an hour at most, whatever the settings say.
+    fn terms(&mut self) -> Terms {
+        let usual = Terms::default();
+        let mut read = |key: &str, default: u32, most: u64| self.number(&format!("access.{key}"), default.into(), 1, most) as u32;
+        Terms {
+            grant_months: read("grant_months", usual.grant_months, 24),
+            child_days: read("child_days", usual.child_days, 365),
+            look_up_hours: read("look_up_hours", usual.look_up_hours, 168),
+            emergency_minutes: read("emergency_minutes", usual.emergency_minutes, 60),
+            review_hours: read("review_hours", usual.review_hours, 720),
+        }
+    }
+
     fn tls(&mut self) -> Option<TlsFiles> {
         let right = "the path of a PEM file";
         match (self.text("tls.certificate", right), self.text("tls.key", right)) {
@@ -320,7 +341,7 @@ impl Check<'_> {
         (domain::AuditOptions { checkpoint_keys: folder, watch }, file)
     }
 
-    /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`; kinds are written with underscores.
+    /// `rates.KIND.limit`, `.window_seconds`, `.lock_seconds`, `.pause_seconds`; kinds are written with underscores.
     fn rates(&mut self) -> Rules {
         let mut rules = Rules::default();
         let given: Dict = self.get("rates", "a table of kinds, each with limit and window_seconds").unwrap_or_default();
@@ -332,15 +353,17 @@ impl Check<'_> {
                 continue;
             };
             let fields = value.as_dict().cloned().unwrap_or_default();
-            for field in fields.keys().filter(|f| !["limit", "window_seconds", "lock_seconds"].contains(&f.as_str())) {
-                self.problems.push(format!("rates.{key}.{field}: no such key; known are limit, window_seconds, lock_seconds"));
+            for field in fields.keys().filter(|f| !["limit", "window_seconds", "lock_seconds", "pause_seconds"].contains(&f.as_str())) {
+                self.problems.push(format!("rates.{key}.{field}: no such key; known are limit, window_seconds, lock_seconds, pause_seconds"));
             }
             let at = |field: &str| format!("rates.{key}.{field}");
             let limit = self.number(&at("limit"), u64::from(usual.limit), 1, 1_000_000) as u32;
             let window = self.number(&at("window_seconds"), usual.window.num_seconds().unsigned_abs(), 1, 86_400);
             let lock = self.number(&at("lock_seconds"), usual.lock.map_or(0, |l| l.num_seconds().unsigned_abs()), 0, 86_400);
+            let pause = self.number(&at("pause_seconds"), usual.pause.map_or(0, |p| p.num_seconds().unsigned_abs()), 0, 3600);
             let seconds = |n: u64| TimeDelta::seconds(i64::try_from(n).unwrap_or(86_400));
-            rules.set(kind, Rule { limit, window: seconds(window), lock: (lock > 0).then(|| seconds(lock)) });
+            let some = |n: u64| (n > 0).then(|| seconds(n));
+            rules.set(kind, Rule { limit, window: seconds(window), lock: some(lock), pause: some(pause) });
         }
         rules
     }
@@ -553,7 +576,7 @@ impl Check<'_> {
 }
 
 /// The path without links and dots, as far as it exists.
-fn really(path: &Path) -> PathBuf {
+pub(super) fn really(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     for ancestor in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {

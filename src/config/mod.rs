@@ -184,6 +184,7 @@ pub struct Config {
     /// Every signed checkpoint is appended to it.
     pub checkpoint_file: Option<PathBuf>,
     pub sign_in: domain::staff::Settings,
+    pub terms: domain::terms::Terms,
     pub external: ExternalConfig,
 }
 
@@ -241,7 +242,7 @@ impl Config {
                 with the issuer of its access tokens; to try the system out, start it with --demo";
             return Err(ConfigError(vec![problem.into()]));
         }
-        self.key_apart()?;
+        self.keys_apart()?;
         Ok(self)
     }
 

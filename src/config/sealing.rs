@@ -1,6 +1,6 @@
 //! `[keys]` and `[sealing]`: where the key is that wraps the data keys, and how they seal.
 
-use super::check::{Check, may_fetch, without_secret};
+use super::check::{Check, may_fetch, really, without_secret};
 use super::{Config, ConfigError};
 use crate::kms::Transit;
 use domain::clock::Clock;
@@ -77,38 +77,45 @@ impl Check<'_> {
     }
 }
 
-/// The real place of a file that may not be there yet.
-fn real(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    for above in absolute.ancestors() {
-        if let (Ok(found), Ok(rest)) = (above.canonicalize(), absolute.strip_prefix(above)) {
-            return found.join(rest);
-        }
-    }
-    absolute
-}
-
 impl Config {
     pub fn sealing_options(&self, clock: &Arc<dyn Clock>) -> Result<SealingOptions, String> {
         Ok(SealingOptions { kms: Some(self.sealing.wrapping.open(clock)?), algorithm: self.sealing.algorithm })
     }
 
-    /// Who takes a production server's data folder must not have its key as well.
-    pub fn key_apart(&self) -> Result<(), ConfigError> {
-        match &self.sealing.wrapping {
-            WrappingKey::File(path) if self.profile.is_production() && real(path).starts_with(real(&self.data)) => Err(ConfigError(vec![format!(
+    /// Who takes a production server's data folder must not have its keys as well: neither the one that opens what lies in the
+    /// database, nor the one that would sign another history.
+    pub fn keys_apart(&self) -> Result<(), ConfigError> {
+        let inside = |path: &Path| self.profile.is_production() && really(path).starts_with(really(&self.data));
+        let mut problems = Vec::new();
+        if let WrappingKey::File(path) = &self.sealing.wrapping
+            && inside(path)
+        {
+            problems.push(format!(
                 "keys.sealing: {} lies in the data folder; production keeps the sealing key apart from what it opens: name a file elsewhere \
                  (keys.sealing = \"/etc/child-welfare/sealing.key\"; one that is already in the folder is moved there) or a key service",
                 path.display()
-            )])),
-            _ => Ok(()),
+            ));
         }
+        let folder = self.checkpoint_folder();
+        if inside(&folder) {
+            problems.push(format!(
+                "keys.checkpoint_folder: {} lies in the data folder; production keeps the key that signs checkpoints of the audit trail apart: \
+                 name a folder elsewhere (keys.checkpoint_folder = \"/etc/child-welfare/checkpoints\"; audit-checkpoint.key and .pub of before are moved there)",
+                folder.display()
+            ));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+    }
+
+    /// Where the key lies that signs checkpoints.
+    pub fn checkpoint_folder(&self) -> PathBuf {
+        self.audit.checkpoint_keys.clone().unwrap_or_else(|| self.data.join("keys"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::real;
+    use super::really;
 
     #[cfg(unix)]
     #[test]
@@ -117,8 +124,8 @@ mod tests {
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         std::os::unix::fs::symlink(&data, folder.path().join("elsewhere")).unwrap();
-        assert!(real(&folder.path().join("elsewhere/keys/sealing.key")).starts_with(real(&data)));
-        assert!(!real(&folder.path().join("apart/sealing.key")).starts_with(real(&data)));
-        assert!(real(&data.join("../data/x")).starts_with(real(&data)) || cfg!(not(target_os = "linux")));
+        assert!(really(&folder.path().join("elsewhere/keys/sealing.key")).starts_with(really(&data)));
+        assert!(!really(&folder.path().join("apart/sealing.key")).starts_with(really(&data)));
+        assert!(really(&data.join("../data/x")).starts_with(really(&data)) || cfg!(not(target_os = "linux")));
     }
 }

@@ -48,13 +48,13 @@ fn production_needs_an_issuer_and_refuses_that_of_the_demo() {
     assert!(demo[0].contains("demonstration"), "{demo:?}");
     let plain = problems("profile = 'production'\n[[issuers]]\nissuer = 'http://127.0.0.1:9000'");
     assert!(plain[0].contains("https://"), "{plain:?}");
-    let config = load("profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\n[[issuers]]\nissuer = 'https://id.example.org'").unwrap();
+    let config = load("profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.checkpoint_folder = '/etc/cw'\n[[issuers]]\nissuer = 'https://id.example.org'").unwrap();
     assert_eq!((config.profile, config.issuers[0].audience.as_str()), (Profile::Production, "child-welfare"));
 }
 
 #[test]
 fn production_signs_with_keys_outside_its_data_folder() {
-    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
+    let config = load("profile = 'production'\ndata = '/var/lib/cw'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.checkpoint_folder = '/etc/cw'\nkeys.signing = '/etc/cw/signing.json'").unwrap();
     assert_eq!((config.own_issuer.as_deref(), config.signing_key.as_deref().unwrap().to_str()), (Some("child-welfare"), Some("/etc/cw/signing.json")));
     for inside in ["/var/lib/cw/keys/signing.json", "/var/lib/cw/../cw/signing.json"] {
         let found = problems(&format!("profile = 'production'\ndata = '/var/lib/cw'\nkeys.signing = '{inside}'"));
@@ -67,7 +67,7 @@ fn production_signs_with_keys_outside_its_data_folder() {
 
 #[test]
 fn an_external_provider_is_checked_with_the_rest() {
-    let good = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.signing = '/etc/cw/s.json'\nsign_in.base_url = 'https://api.example.org'\nsign_in.return_to = ['https://front.example.org/back']\n\
+    let good = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.checkpoint_folder = '/etc/cw'\nkeys.signing = '/etc/cw/s.json'\nsign_in.base_url = 'https://api.example.org'\nsign_in.return_to = ['https://front.example.org/back']\n\
         [[providers]]\nname = 'national'\nissuer = 'https://id.example.org'\nclient_id = 'cw'\namr = ['mfa']";
     let external = load(good).unwrap().external;
     assert_eq!((external.providers[0].name.as_str(), external.providers[0].amr.clone(), external.return_to.len()), ("national", vec!["mfa".to_owned()], 1));
@@ -87,15 +87,27 @@ fn an_external_provider_is_checked_with_the_rest() {
 
 #[test]
 fn a_rate_is_changed_in_part_and_an_unknown_one_is_told() {
-    let rules = load("profile = 'demo'\n[rates.sign_in_account]\nlimit = 3\n[rates.identity_look_up]\nlock_seconds = 60").unwrap().rules;
+    let rules = load("profile = 'demo'\n[rates.sign_in_account]\nlimit = 3\n[rates.identity_look_up]\nlock_seconds = 60\n[rates.second_factor]\npause_seconds = 0").unwrap().rules;
     let (account, look_up) = (rules.of("sign-in-account"), rules.of("identity-look-up"));
     assert_eq!((account.limit, account.window.num_minutes(), account.lock.unwrap().num_minutes()), (3, 15, 15));
     assert_eq!((look_up.limit, look_up.lock.unwrap().num_seconds()), (30, 60));
+    assert_eq!((account.pause.unwrap().num_seconds(), rules.of("second-factor").pause), (1, None));
     let found = problems("profile = 'demo'\n[rates.sign_in]\nlimit = 3\n[rates.second_factor]\nlimit = 0\nspeed = 1");
     for (key, part) in [("rates.sign_in", "no such key"), ("rates.second_factor.limit", "1 to"), ("rates.second_factor.speed", "no such key")] {
         assert!(found.iter().any(|p| p.starts_with(&format!("{key}:")) && p.contains(part)), "{key}: {found:#?}");
     }
     assert_eq!(found.len(), 3, "{found:#?}");
+}
+
+#[test]
+fn how_long_what_is_given_lasts_is_a_setting_within_bounds() {
+    let terms = load("profile = 'demo'\n[access]\ngrant_months = 6\nemergency_minutes = 20").unwrap().terms;
+    assert_eq!((terms.grant_months, terms.emergency_minutes, terms.child_days), (6, 20, 90));
+    let found = problems("profile = 'demo'\n[access]\ngrant_months = 25\nchild_days = 0\nlook_up_hours = 169\nemergency_minutes = 61\nreview_hours = 721");
+    for (key, part) in [("grant_months", "1 to 24"), ("child_days", "1 to 365"), ("look_up_hours", "1 to 168"), ("emergency_minutes", "1 to 60"), ("review_hours", "1 to 720")] {
+        assert!(found.iter().any(|p| p.starts_with(&format!("access.{key}:")) && p.contains(part)), "{key}: {found:#?}");
+    }
+    assert_eq!(found.len(), 5, "{found:#?}");
 }
 
 #[test]
@@ -115,7 +127,7 @@ fn the_sealing_key_is_a_file_or_a_service() {
     let config = load("profile = 'demo'\ndata = '/d'").unwrap();
     assert_eq!(config.sealing.wrapping, WrappingKey::File("/d/keys/sealing.key".into()));
     assert_eq!(config.sealing.algorithm, Algorithm::Aes256Gcm);
-    let config = load("profile = 'production'\nissuers = [{ issuer = 'https://id.example.org' }]\n[keys]\nsealing = 'https://bao.example.org:8200/v1/transit'\nsealing_token_file = '/t'\n[sealing]\nalgorithm = 'sm4-gcm'").unwrap_or_else(|e| panic!("{e}"));
+    let config = load("profile = 'production'\nissuers = [{ issuer = 'https://id.example.org' }]\n[keys]\ncheckpoint_folder = '/etc/cw'\nsealing = 'https://bao.example.org:8200/v1/transit'\nsealing_token_file = '/t'\n[sealing]\nalgorithm = 'sm4-gcm'").unwrap_or_else(|e| panic!("{e}"));
     let wanted = WrappingKey::Transit { url: "https://bao.example.org:8200/v1/transit".into(), name: "child-welfare".into(), token_file: Some("/t".into()) };
     assert_eq!((config.sealing.wrapping, config.sealing.algorithm), (wanted, Algorithm::Sm4Gcm));
     for (settings, key) in [
@@ -137,13 +149,17 @@ fn production_keeps_its_key_out_of_the_data_folder() {
         let told = with(keys).unwrap_err().to_string();
         assert!(told.contains("keys.sealing:") && told.contains("apart"), "{keys}: {told}");
     }
-    assert!(with("keys.sealing = '/etc/cw/sealing.key'").is_ok());
-    assert!(load("profile = 'demo'\ndata = '/var/lib/cw'").unwrap().key_apart().is_ok());
+    assert!(with("keys.sealing = '/etc/cw/sealing.key'\nkeys.checkpoint_folder = '/etc/cw'").is_ok());
+    assert!(load("profile = 'demo'\ndata = '/var/lib/cw'").unwrap().keys_apart().is_ok());
+    for folder in ["", "keys.checkpoint_folder = '/var/lib/cw/checkpoints'", "keys.checkpoint_folder = '/var/lib/cw/x/../keys'"] {
+        let found = with(&format!("keys.sealing = '/etc/cw/sealing.key'\n{folder}")).unwrap_err().0;
+        assert!(found.len() == 1 && found[0].starts_with("keys.checkpoint_folder:") && found[0].contains("apart"), "{folder}: {found:?}");
+    }
 }
 
 #[test]
 fn production_is_not_served_in_the_clear_to_other_machines() {
-    let open = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nlisten = '0.0.0.0:8080'\n[[issuers]]\nissuer = 'https://id.example.org'\n";
+    let open = "profile = 'production'\nkeys.sealing = '/etc/cw/sealing.key'\nkeys.checkpoint_folder = '/etc/cw'\nlisten = '0.0.0.0:8080'\n[[issuers]]\nissuer = 'https://id.example.org'\n";
     let told = problems(open);
     assert!(told[0].starts_with("listen:") && told[0].contains("tls.certificate") && told[0].contains("trusted_proxies"), "{told:?}");
     assert!(load(&format!("trusted_proxies = ['10.0.0.0/8']\n{open}")).is_ok());

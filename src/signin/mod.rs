@@ -247,8 +247,8 @@ fn refused(error: NotSignedIn, context: &Context) -> Refused {
         NotSignedIn::TooMany { seconds } => Refused::new(
             StatusCode::TOO_MANY_REQUESTS,
             "TOO_MANY_TRIES",
-            "此地址的登录尝试过多，请稍后再试",
-            "too many tries from this address: wait",
+            "登录尝试过多或过于频繁，请稍后再试",
+            "too many tries, or too quickly one after the other: wait",
         )
         .with(header::RETRY_AFTER, seconds.to_string()),
         NotSignedIn::Busy => Refused::overloaded(),

@@ -19,7 +19,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("tests/wire/signin.rs", "createAccount disableAccount beginTotpEnrolment confirmTotpEnrolment changePassword revokeSession newRecoveryCodes signOutEverywhere"),
     ("tests/wire/oauth.rs", "disableClient"),
     ("domain/src/grants/tests.rs", "handOver"),
-    ("domain/src/staff/tests.rs", "enableAccount resetSecondFactor issueActivationCode"),
+    ("domain/src/staff/tests.rs", "enableAccount resetSecondFactor issueActivationCode linkExternalIdentity confirmExternalIdentity unlinkExternalIdentity"),
     ("domain/src/clients/tests.rs", "registerClient setClientKeys enableClient"),
 ];
 

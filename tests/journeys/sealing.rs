@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-on_both_databases!(resealing_survives_a_sudden_end, the_drill_for_a_lost_key_is_passed_with_the_key_alone);
+on_both_databases!(resealing_survives_a_sudden_end, index_keys_change_while_searches_find_everybody, the_drill_for_a_lost_key_is_passed_with_the_key_alone);
 
 fn out(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -113,6 +113,75 @@ async fn resealing_survives_a_sudden_end(backend: Backend) {
     assert_eq!(versions(&server).await, before, "no file has a new version or time");
     let read = server.viewer("county-officer").ask("query($id: ID!) { child(id: $id) { name visits(first: 1) { nodes { notes } } } }", json!({ "id": CHILD })).await;
     assert_eq!((&read["child"]["name"], &read["child"]["visits"]["nodes"][0]["notes"]), (&json!("石小满"), &json!("换钥时走访")));
+}
+
+async fn index_keys_change_while_searches_find_everybody(backend: Backend) {
+    const CHILDREN: &str = "150";
+    let server = Start::demo(backend).env("DEMO__CHILDREN", CHILDREN).start().await;
+    let db = server.database().await;
+    for _ in 0..600 {
+        if count(&db, "SELECT COUNT(*) FROM child").await >= CHILDREN.parse().unwrap() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let all = server.viewer("county-officer").ask("{ children(first: 100) { nodes { name identityNumber } } }", json!({})).await;
+    let known: Vec<(String, String)> =
+        all["children"]["nodes"].as_array().unwrap().iter().filter_map(|c| Some((c["name"].as_str()?.to_owned(), c["identityNumber"].as_str()?.to_owned()))).collect();
+    assert!(!known.is_empty());
+    let registry = "SELECT COUNT(*) FROM identity_registry";
+    let noted = count(&db, registry).await;
+    let (stop, found) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let users = {
+        let (stop, found, url, token, client) = (stop.clone(), found.clone(), server.url.clone(), server.token("county-officer"), server.client.clone());
+        tokio::spawn(async move {
+            for (name, number) in known.iter().cycle() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let read = "query($name: String!, $number: String!) { byName: children(filter: { name: $name }) { totalCount } byNumber: children(filter: { identityNumber: $number }) { totalCount } }";
+                let body = json!({ "query": read, "variables": { "name": name, "number": number } });
+                let answer: Value = client.post(format!("{url}/graphql")).bearer_auth(&token).json(&body).send().await.unwrap().json().await.unwrap();
+                let counted = |field: &str| answer["data"][field]["totalCount"].as_i64().unwrap_or_else(|| panic!("{answer}"));
+                assert!(counted("byName") >= 1 && counted("byNumber") == 1, "{name} {number} is lost: {answer}");
+                found.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+    };
+    let beside = async |args: &'static [&'static str]| {
+        let mut command = server.command(args);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let index = async || -> Vec<String> {
+        let told = done(beside(&["sealing", "status"]).await);
+        told.lines().filter_map(|line| line.strip_prefix("index key ")).map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
+    };
+    let rotated = done(beside(&["sealing", "rotate-index"]).await);
+    assert!(rotated.contains("reindex"), "{rotated}");
+    assert_eq!(index().await, ["OLD", "CURRENT"]);
+    // The process is gone after its first batch.
+    let mut child = server.command(&["sealing", "reindex"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = tokio::task::spawn_blocking(move || reader.next().unwrap().unwrap()).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(first.contains(" rows, ") && first.contains('%'), "{first}");
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM meta WHERE name = 'reindex'").await, 1, "where it was is kept");
+    assert!(count(&db, registry).await > noted, "in the middle");
+    assert_sound(&server).await;
+    let told = done(beside(&["sealing", "reindex"]).await);
+    assert!(told.contains("100 %") && told.contains("is retired"), "{told}");
+    assert_eq!(index().await, ["RETIRED", "CURRENT"]);
+    let before = found.load(Ordering::SeqCst);
+    while found.load(Ordering::SeqCst) < before + 20 && !users.is_finished() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    users.await.unwrap();
+    assert_eq!(count(&db, registry).await, noted, "nothing is left of the old key");
+    db.close().await.unwrap();
+    assert_sound(&server).await;
 }
 
 async fn the_drill_for_a_lost_key_is_passed_with_the_key_alone(backend: Backend) {

@@ -74,7 +74,7 @@ async fn production_refuses_what_the_demo_made() {
     let mut production = command(&server.data);
     let apart = tempfile::tempdir().unwrap();
     let key = apart.path().join("sealing.key");
-    production.args(["serve", "--profile", "production", "--listen", &listen]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key);
+    production.args(["serve", "--profile", "production", "--listen", &listen]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key).env("CHILD_WELFARE_KEYS__CHECKPOINT_FOLDER", apart.path());
     let keys = production.arg("--data").arg(&server.data).output().unwrap();
     assert_eq!(keys.status.code(), Some(1));
     assert!(told(&keys).contains("made by the demo profile"), "{}", told(&keys));
@@ -83,7 +83,7 @@ async fn production_refuses_what_the_demo_made() {
     std::fs::copy(server.data.join("keys/sealing.key"), &key).unwrap();
     let database = format!("sqlite://{}", server.data.join("child-welfare.db").display());
     let mut production = command(folder.path());
-    production.args(["serve", "--profile", "production", "--listen", &listen, "--database", &database]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key);
+    production.args(["serve", "--profile", "production", "--listen", &listen, "--database", &database]).env("CHILD_WELFARE_ISSUERS", issuer).env("CHILD_WELFARE_KEYS__SEALING", &key).env("CHILD_WELFARE_KEYS__CHECKPOINT_FOLDER", apart.path());
     let database = production.arg("--data").arg(folder.path()).output().unwrap();
     assert_eq!(database.status.code(), Some(1));
     assert!(told(&database).contains("demo"), "{}", told(&database));

@@ -8,6 +8,7 @@ mod network;
 pub mod oauth;
 mod rates;
 mod roles;
+mod servers;
 pub mod signin;
 mod slow;
 mod socket;

@@ -60,7 +60,7 @@ pub fn totp(secret: &str, step: i64) -> String {
 const CREATE: &str = "mutation($i: CreateAccountInput!) { createAccount(input: $i) { account { id version } activationCode userErrors { code field } } }";
 
 /// A new account with a password; gives its id.
-async fn account(server: &Server, name: &str) -> String {
+pub(super) async fn account(server: &Server, name: &str) -> String {
     let admin = server.token("system-administrator");
     let input = json!({ "username": name, "displayName": "王芳", "divisionCode": "520324" });
     let made = ask(server, &admin, CREATE, json!({ "i": input })).await;
@@ -80,7 +80,7 @@ async fn password(server: &Server, name: &str) -> Answer {
 }
 
 /// Signs in for the first time and enrols; gives the answer with the tokens, the secret and the recovery codes.
-async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) {
+pub(super) async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) {
     let first = password(server, name).await;
     assert_eq!((first.status, first.text("status").as_str()), (200, "SECOND_FACTOR_TO_ENROL"), "{}", first.body);
     let token = first.text("accessToken");
@@ -102,13 +102,13 @@ async fn enrolled(server: &Server, name: &str) -> (Answer, String, Vec<String>) 
 }
 
 /// Signs in with a recovery code, which needs no waiting for the next step of time.
-async fn with_recovery(server: &Server, name: &str, code: &str, cookie: bool) -> Answer {
+pub(super) async fn with_recovery(server: &Server, name: &str, code: &str, cookie: bool) -> Answer {
     let first = password(server, name).await;
     assert_eq!(first.text("status"), "SECOND_FACTOR_NEEDED", "{}", first.body);
     post(server, "/sign-in/second-factor", json!({ "challenge": first.text("challenge"), "recoveryCode": code, "cookie": cookie })).await
 }
 
-fn claims(token: &str) -> Value {
+pub(super) fn claims(token: &str) -> Value {
     use base64::Engine;
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
@@ -116,7 +116,7 @@ fn claims(token: &str) -> Value {
 #[tokio::test]
 async fn an_account_is_made_activated_enrolled_and_signed_in_on_every_database() {
     for backend in Backend::all() {
-        let server = Start::demo(backend).start().await;
+        let server = Start::demo(backend).env("RATES__SECOND_FACTOR__PAUSE_SECONDS", "0").start().await;
         account(&server, "wang.fang").await;
         let (first, secret, codes) = enrolled(&server, "wang.fang").await;
         let signed = with_recovery(&server, "wang.fang", &codes[0], false).await;
@@ -168,7 +168,8 @@ async fn five_wrong_passwords_lock_an_account_on_every_server() {
     let database = PostgresDatabase::create().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url).env("MIGRATE_DATABASE", &database.owner_url);
+    // The pauses between tries have tests of their own.
+    let start = || Start::demo(Backend::Sqlite).env("DATABASE", &database.url).env("MIGRATE_DATABASE", &database.owner_url).env("RATES__SIGN_IN_ACCOUNT__PAUSE_SECONDS", "0");
     let one = start().start_in(folder, data.clone()).await;
     let two = start().start_in(tempfile::tempdir().unwrap(), data).await;
     account(&one, "wang.fang").await;
@@ -183,10 +184,28 @@ async fn five_wrong_passwords_lock_an_account_on_every_server() {
 }
 
 #[tokio::test]
+async fn tries_that_come_too_quickly_wait_longer_and_longer_whoever_they_are_for() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    account(&server, "wang.fang").await;
+    let mut answers = Vec::new();
+    for name in ["wang.fang", "nobody.at.all"] {
+        let mut row = Vec::new();
+        for _ in 0..3 {
+            let answer = post(&server, "/sign-in", json!({ "username": name, "password": "a wrong password" })).await;
+            row.push((answer.status, answer.code().to_owned(), answer.headers.get("retry-after").map(|h| h.to_str().unwrap().to_owned())));
+        }
+        answers.push(row);
+    }
+    let wrong = (401, "SIGN_IN_REFUSED".to_owned(), None);
+    assert_eq!(answers[0], [wrong.clone(), wrong, (429, "TOO_MANY_TRIES".to_owned(), Some("1".to_owned()))]);
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
 async fn tries_from_one_address_are_counted() {
     let server = Start::demo(Backend::Sqlite).env("RATES__SIGN_IN_SOURCE__LIMIT", "3").start().await;
-    for _ in 0..3 {
-        assert_eq!(password(&server, "whoever").await.status, 401);
+    for name in ["whoever", "another", "a.third"] {
+        assert_eq!(password(&server, name).await.status, 401);
     }
     let refused = password(&server, "somebody-else").await;
     assert_eq!((refused.status, refused.code()), (429, "TOO_MANY_TRIES"));

@@ -18,7 +18,7 @@ async fn open(server: &Server, origin: Option<&str>) -> Result<Socket, Error> {
     connect_async(request).await.map(|(socket, _)| socket)
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
@@ -32,7 +32,7 @@ async fn hear(socket: &mut Socket) -> Message {
     }
 }
 
-async fn hear_json(socket: &mut Socket) -> Value {
+pub async fn hear_json(socket: &mut Socket) -> Value {
     serde_json::from_str(hear(socket).await.to_text().unwrap()).unwrap()
 }
 

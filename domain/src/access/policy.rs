@@ -113,6 +113,7 @@ pub const ACTIONS: &[&str] = &[
     "reviewBreakGlass", "endAccess", "recordSealed", "registerClient", "setClientKeys", "disableClient", "enableClient",
     "loadDocuments", "explore",
     "createAccount", "disableAccount", "enableAccount", "resetSecondFactor", "issueActivationCode",
+    "linkExternalIdentity", "confirmExternalIdentity", "unlinkExternalIdentity",
 ];
 
 /// What everyone who is signed in may do to one's own account, without any grant.

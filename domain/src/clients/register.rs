@@ -2,17 +2,18 @@
 
 use super::{LONGEST_TOKEN, SHORTEST_TOKEN, keys};
 use crate::access::bound::SCOPES;
-use crate::access::{Actor, Basis, RowAccess};
+use crate::access::{Actor, RowAccess};
 use crate::app::Domain;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::{Problems, UserErrorCode};
+use crate::staff::Kind;
 use entity::CodedEnum;
 use entity::codes::{AccountState, ClientKind, DocumentMode};
 use entity::tables::client;
 use sea_orm::ActiveValue::Set;
 use sea_orm::FromQueryResult;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -59,21 +60,6 @@ fn keys_of(problems: &mut Problems, jwks: Option<&str>, jwks_uri: Option<&str>, 
 }
 
 impl Work<'_> {
-    /// What the actor may do with an account; None: for this actor it does not exist.
-    async fn account_access(&mut self, id: Uuid) -> Result<Option<RowAccess>> {
-        let t = |name: &'static str| (Alias::new("t"), Alias::new(name));
-        let mut select = Query::select();
-        select.column(t("division")).from_as(Alias::new("account"), Alias::new("t")).and_where(Expr::col(t("id")).eq(id));
-        select.cond_where(self.actor.lens.accounts("t", &[]).condition());
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
-        let division: i64 = row.try_get_by_index(0)?;
-        let mut access: Option<RowAccess> = None;
-        for view in self.actor.lens.views.iter().filter(|v| v.rows.contains(&Basis::Accounts) && v.in_ranges(division)) {
-            access.get_or_insert_with(RowAccess::public).join(view);
-        }
-        Ok(access)
-    }
-
     /// A client of an account in reach, locked until the end on PostgreSQL.
     pub(super) async fn client(&mut self, id: Uuid) -> Result<Option<(client::Model, RowAccess)>> {
         let mut select = Query::select();
@@ -84,9 +70,9 @@ impl Work<'_> {
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let Some(row) = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next() else { return Ok(None) };
         let row = client::Model::from_query_result(&row, "")?;
-        Ok(self.account_access(row.account_id).await?.map(|access| (row, access)))
+        Ok(self.account(row.account_id).await?.map(|account| (row, account.access)))
     }
 }
 
@@ -97,10 +83,18 @@ impl Domain {
             Start::Replay(outcome) => return Ok(outcome),
             Start::Fresh(work) => work,
         };
-        let Some(access) = work.account_access(input.account).await? else {
+        let Some(account) = work.account(input.account).await? else {
             return work.refuse_with(UserErrorCode::NotFound, "accountId").await;
         };
-        work.may(&access)?;
+        work.may(&account.access)?;
+        if account.id == actor.account {
+            return work.refuse_with(UserErrorCode::OwnAccount, "accountId").await;
+        }
+        // An activation under way holds its code: whichever is first, the account is a person's or a machine's.
+        self.void_tickets(&mut work.tx, account.id, Some(Kind::Activation)).await?;
+        if work.is_person(account.id).await? {
+            return work.refuse_with(UserErrorCode::AccountOfPerson, "accountId").await;
+        }
         let id = work.id(input.id);
         let name = work.problems.line("name", &input.name, 100);
         if name.is_none() && work.problems.none() {
@@ -157,21 +151,14 @@ impl Domain {
 
     /// The old keys stay in force until another administrator enables the new ones.
     pub async fn set_client_keys(&self, actor: &Actor, input: &SetClientKeys, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "setClientKeys", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (mut work, row) = match self.on_client(actor, "setClientKeys", input.client, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.client(input.client).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "clientId").await;
-        };
-        work.may(&access)?;
         let production = self.profile == "production";
         let (jwks, jwks_uri) = keys_of(&mut work.problems, input.jwks.as_deref(), input.jwks_uri.as_deref(), production);
         if !work.problems.none() {
             return work.refuse().await;
-        }
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
         let set = vec![
             ("proposed_jwks", jwks.into()),
@@ -183,17 +170,10 @@ impl Domain {
 
     /// At once: tokens of the client end within seconds.
     pub async fn disable_client(&self, actor: &Actor, input: &ChangeClient, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "disableClient", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (work, row) = match self.on_client(actor, "disableClient", input.client, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.client(input.client).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "clientId").await;
-        };
-        work.may(&access)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if row.state != AccountState::Active {
             return work.refuse_with(UserErrorCode::WrongState, "clientId").await;
         }
@@ -202,17 +182,10 @@ impl Domain {
 
     /// Puts a client, or its new keys, into force: by somebody who did not propose them.
     pub async fn enable_client(&self, actor: &Actor, input: &ChangeClient, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "enableClient", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (work, row) = match self.on_client(actor, "enableClient", input.client, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.client(input.client).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "clientId").await;
-        };
-        work.may(&access)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         let mut set = vec![("state", AccountState::Active.name().into())];
         match row.proposed_by {
             Some(proposer) if proposer == actor.account => return work.refuse_with(UserErrorCode::OwnProposal, "clientId").await,
@@ -227,6 +200,22 @@ impl Domain {
             None => {}
         }
         self.change_client(work, &row, set).await
+    }
+
+    /// The client at its expected version, if it is this administrator's to act on.
+    async fn on_client<'a>(&'a self, actor: &'a Actor, action: &'static str, id: Uuid, version: i64, meta: &'a Meta) -> Result<std::result::Result<(Box<Work<'a>>, client::Model), Outcome>> {
+        let mut work = match self.start(actor, action, meta).await? {
+            Start::Replay(outcome) => return Ok(Err(outcome)),
+            Start::Fresh(work) => work,
+        };
+        let Some((row, access)) = work.client(id).await? else {
+            return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "clientId").await?));
+        };
+        work.may(&access)?;
+        if row.version != version {
+            return Ok(Err(work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await?));
+        }
+        Ok(Ok((work, row)))
     }
 
     async fn change_client(&self, mut work: Box<Work<'_>>, row: &client::Model, set: Vec<(&'static str, sea_orm::Value)>) -> Result<Outcome> {

@@ -287,3 +287,38 @@ async fn a_list_of_documents_is_loaded_looked_up_and_taken_away() {
         assert_eq!(world.documents(client.id).await.unwrap().iter().map(|(h, ..)| *h).collect::<Vec<_>>(), [one.hash]);
     }
 }
+
+#[tokio::test]
+async fn a_person_s_account_takes_no_client_and_a_machine_s_no_person() {
+    for world in testing::each().await {
+        let Setup { world, system: admin, security: second, .. } = setup(world).await;
+        let fresh = async |name: &str| {
+            let input = crate::staff::CreateAccount { id: None, username: name.into(), display_name: name.into(), organisation: None, division: entity::DivisionCode::NATION, external: None };
+            let (outcome, new) = world.create_account(&admin, &input, &Meta::default()).await.expect("answered");
+            let Outcome::Done { object, .. } = outcome else { panic!("made: {outcome:?}") };
+            (object, new.expect("a code").activation_code)
+        };
+        let source = crate::staff::Source { address: "192.0.2.1".into(), client: "app", request_id: "test".into() };
+        let password = crate::staff::Secret::new("correct horse battery staple");
+        let register = async |id: Uuid, name: &str| {
+            let input = RegisterClient { name: name.into(), ..registration(id) };
+            match world.register_client(&admin, &input, &Meta::default()).await.expect("answered") {
+                Outcome::Refused(errors) => Some(errors[0].code),
+                Outcome::Done { .. } => None,
+            }
+        };
+        let (person, code) = fresh("a.person").await;
+        assert!(matches!(world.activate(&source, &code, &password).await.expect("answered"), crate::staff::Activated::Done));
+        assert_eq!(register(person, "of a person").await, Some(UserErrorCode::AccountOfPerson));
+        assert_eq!(register(admin.account, "of its own").await, Some(UserErrorCode::OwnAccount));
+        let (machine, code) = fresh("a.machine").await;
+        assert_eq!(register(machine, "of a machine").await, None);
+        assert!(matches!(world.activate(&source, &code, &password).await, Err(crate::staff::NotSignedIn::Wrong)), "its code is void");
+        let on = crate::staff::OnAccount { account: machine, expected_version: 1, reason: "a colleague asks".into() };
+        let (outcome, _) = world.issue_activation_code(&second, &on, &Meta::default()).await.expect("answered");
+        assert!(matches!(&outcome, Outcome::Refused(errors) if errors[0].code == UserErrorCode::AccountOfMachine), "{outcome:?}");
+        let identity = crate::staff::OnIdentity { on, issuer: "https://id.example.org".into(), subject: "somebody".into() };
+        let outcome = world.link_external_identity(&admin, &identity, &Meta::default()).await.expect("answered");
+        assert!(matches!(&outcome, Outcome::Refused(errors) if errors[0].code == UserErrorCode::AccountOfMachine), "{outcome:?}");
+    }
+}

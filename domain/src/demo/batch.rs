@@ -3,6 +3,7 @@
 use super::programmes::monthly;
 use crate::app::Domain;
 use crate::error::Result;
+use crate::registry::identity_rows;
 use crate::registry::person::{CheckedPerson, relation_row};
 use crate::registry::{NewChild, gram_rows};
 use crate::sealing::Place as SealPlace;
@@ -106,7 +107,7 @@ impl<'a> Batch<'a> {
         rows.child.closed_on = Set(closed.map(|(on, _)| on));
         rows.child.closure_reason = Set(closed.map(|(_, reason)| reason));
         self.children.push(rows.child);
-        self.identities.extend(rows.identity);
+        self.identities.extend(rows.identities);
         self.grams.extend(rows.grams);
         self.note(&child::TABLE, new.id, new.id, s.at);
         Ok(())
@@ -115,12 +116,7 @@ impl<'a> Batch<'a> {
     pub fn person(&mut self, new: &CheckedPerson, child: &NewChild, s: Stamp) -> Result<()> {
         self.persons.push(new.row(self.domain, s.by, s.at)?);
         if let Some(number) = &new.identity_number {
-            self.identities.push(identity_registry::ActiveModel {
-                fingerprint: Set(self.domain.keys.fingerprint(number.as_str())),
-                subject: Set("PERSON".to_owned()),
-                subject_id: Set(new.id),
-                office: Set(child.accepting_division),
-            });
+            self.identities.extend(identity_rows(self.domain.keys.fingerprints(number.as_str()), "PERSON", new.id, child.accepting_division));
         }
         self.note(&person::TABLE, new.id, child.id, s.at);
         Ok(())

@@ -67,7 +67,7 @@ impl Domain {
         if self.db.is_postgres() {
             all.lock_exclusive();
         }
-        let (all, within) = (work.tx.rows(&all).await?, work.tx.rows(&within).await?);
+        let (all, within) = (work.tx.rows(&all).await?, work.tx.rows_seen(&actor.lens, &within).await?);
         if !check!("hand-over.reach", all.len() == within.len()) {
             return work.refuse_with(UserErrorCode::OutOfReach, "fromAccountId").await;
         }

@@ -17,7 +17,7 @@ use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::{Error, Result};
 use crate::problems::UserErrorCode;
 use crate::read::{ListQuery, Page, PageArgs, Want, col as t};
-use chrono::{DateTime, Months, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::codes::{AccountState, Category, GrantState};
 use entity::tables::access_grant;
 use entity::{CodedEnum, DataClass, DivisionCode};
@@ -29,8 +29,6 @@ use uuid::Uuid;
 #[cfg(test)]
 mod tests;
 
-/// No grant is given for longer.
-const LONGEST: Months = Months::new(12);
 /// Reasons that say less are none.
 const REASON: usize = 10;
 
@@ -160,8 +158,8 @@ impl Domain {
         }
         if input.valid_to <= from || input.valid_to <= work.now {
             work.problems.add(UserErrorCode::DateOrder, "validTo");
-        } else if from.checked_add_months(LONGEST).is_none_or(|last| input.valid_to > last) {
-            work.problems.add(UserErrorCode::PeriodTooLong, "validTo");
+        } else if from.checked_add_months(self.terms.grant()).is_none_or(|last| input.valid_to > last) {
+            work.problems.add_with(UserErrorCode::PeriodTooLong, "validTo", format!("P{}M", self.terms.grant_months));
         }
         let reason = work.reason("reason", &input.reason, REASON);
         let id = work.id(input.id);
@@ -206,19 +204,10 @@ impl Domain {
 
     /// The second half: by another person than the one who proposed it and the one it is for.
     async fn decide_grant(&self, actor: &Actor, action: &'static str, input: &DecideGrant, to: GrantState, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, action, meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (mut work, row, account) = match self.on_grant(actor, action, input.grant, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some(row) = work.grant(input.grant).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "grantId").await;
-        };
-        let account = work.account(row.account_id).await?.ok_or_else(|| Error::internal("a grant without its account"))?;
-        work.may(&account.access)?;
-        work.may_grant(&row.role, row.division)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if row.state != GrantState::Proposed || row.valid_to <= work.now {
             return work.refuse_with(UserErrorCode::WrongState, "grantId").await;
         }
@@ -253,19 +242,10 @@ impl Domain {
 
     /// One person is enough to take a grant away, at once.
     pub async fn revoke_grant(&self, actor: &Actor, input: &RevokeGrant, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "revokeGrant", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (mut work, row, _) = match self.on_grant(actor, "revokeGrant", input.grant, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some(row) = work.grant(input.grant).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "grantId").await;
-        };
-        let account = work.account(row.account_id).await?.ok_or_else(|| Error::internal("a grant without its account"))?;
-        work.may(&account.access)?;
-        work.may_grant(&row.role, row.division)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if !matches!(row.state, GrantState::Proposed | GrantState::InForce) {
             return work.refuse_with(UserErrorCode::AlreadyEnded, "grantId").await;
         }
@@ -278,6 +258,24 @@ impl Domain {
             ("end_reason", sealed.into()),
         ];
         self.change_grant(work, &row, set).await
+    }
+
+    /// The grant at its expected version with its account, if it is this actor's to decide on.
+    async fn on_grant<'a>(&'a self, actor: &'a Actor, action: &'static str, id: Uuid, version: i64, meta: &'a Meta) -> Result<std::result::Result<(Box<Work<'a>>, access_grant::Model, AccountRow), Outcome>> {
+        let mut work = match self.start(actor, action, meta).await? {
+            Start::Replay(outcome) => return Ok(Err(outcome)),
+            Start::Fresh(work) => work,
+        };
+        let Some(row) = work.grant(id).await? else {
+            return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "grantId").await?));
+        };
+        let account = work.account(row.account_id).await?.ok_or_else(|| Error::internal("a grant without its account"))?;
+        work.may(&account.access)?;
+        work.may_grant(&row.role, row.division)?;
+        if row.version != version {
+            return Ok(Err(work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await?));
+        }
+        Ok(Ok((work, row, account)))
     }
 
     async fn change_grant(&self, mut work: Box<Work<'_>>, row: &access_grant::Model, set: Vec<(&'static str, Value)>) -> Result<Outcome> {
@@ -300,7 +298,7 @@ impl Work<'_> {
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let Some(row) = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next() else { return Ok(None) };
         let (division, state) = (row.try_get_by_index::<i64>(0)?, row.try_get_by_index(1)?);
         Ok(self.actor.lens.account(division, id).map(|access| AccountRow { id, state, access }))
     }
@@ -317,7 +315,7 @@ impl Work<'_> {
             .join_as(JoinType::InnerJoin, Alias::new("account"), Alias::new("c"), on)
             .and_where(t("id").eq(id))
             .cond_where(self.actor.lens.accounts("c", &[]).condition());
-        let row = self.tx.rows(&select).await?.into_iter().next();
+        let row = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next();
         Ok(row.map(|row| access_grant::Model::from_query_result(&row, "")).transpose()?)
     }
 

@@ -218,3 +218,47 @@ async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
         assert!(matches!(world.hand_over(&actor(&world, "auditor").await, &back, &meta).await, Err(Error::Forbidden { .. })));
     }
 }
+
+/// Gives an account so many more children: copies of one that it has.
+async fn fill(world: &TestDomain, director: Uuid, count: usize, from: usize) {
+    let select = Query::select().columns(child::TABLE.columns.iter().map(|c| c.name)).from("child").and_where(Expr::col("director_id").eq(director)).limit(1).to_owned();
+    let rows = world.db.as_system("test").all(&select).await.expect("read");
+    let one = child::Model::from_query_result(&rows[0], "").expect("a child");
+    let copies: Vec<child::ActiveModel> = (from..from + count)
+        .map(|n| child::ActiveModel { id: Set(world.clock.id()), file_number: Set(format!("C99999999{n:08}")), ..child::ActiveModel::from(one.clone()) })
+        .collect();
+    let mut tx = world.db.begin().await.expect("begun");
+    tx.insert_all(&child::TABLE, &copies, "").await.expect("inserted");
+    tx.commit_bare().await.expect("committed");
+}
+
+#[tokio::test]
+async fn five_thousand_children_move_in_as_few_statements_as_some_hundred() {
+    use crate::store::meter;
+    for world in testing::each().await {
+        crate::demo::prepare(&world).await.expect("prepared");
+        let county = actor(&world, "county-officer").await;
+        let (from, to) = (crate::demo::VILLAGE_DIRECTOR, newcomer(&world, "successor", VILLAGE).await);
+        let number = async |sql: String| -> i64 { world.db.as_system("test").raw(&sql).await.expect("read")[0].try_get_by_index(0).expect("a number") };
+        let mut counted = Vec::new();
+        let (mut giver, mut taker) = (from, to);
+        for (at, count) in [300, 4700].into_iter().enumerate() {
+            fill(&world, giver, count, at * 100_000).await;
+            let caseload = number("SELECT COUNT(*) FROM child WHERE director_id IS NOT NULL".into()).await;
+            let (records, logged) = (number("SELECT COUNT(*) FROM audit_record".into()).await, number("SELECT COUNT(*) FROM change_log WHERE action = 'handOver'".into()).await);
+            let input = HandOver { from: giver, to: taker, reason: "the worker leaves the village".into(), end_grants: false };
+            let meta = Meta::default();
+            let statements = meter::metered(async {
+                done(world.hand_over(&county, &input, &meta).await.expect("moved"));
+                meter::statements()
+            });
+            counted.push(statements.await);
+            assert_eq!(number("SELECT COUNT(*) FROM audit_record".into()).await, records + 1, "one act, one record");
+            let moved = number("SELECT COUNT(*) FROM change_log WHERE action = 'handOver'".into()).await - logged;
+            assert!(moved >= count as i64 && moved <= caseload, "{moved} of {caseload}");
+            std::mem::swap(&mut giver, &mut taker);
+        }
+        assert_eq!(number("SELECT COUNT(DISTINCT director_id) FROM child WHERE file_number LIKE 'C99999999%'".into()).await, 1, "nobody was left behind");
+        assert!(counted[0] == counted[1] && counted[0] <= 20, "{counted:?}");
+    }
+}

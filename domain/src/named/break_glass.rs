@@ -32,7 +32,6 @@ pub struct ReviewBreakGlass {
     pub note: String,
 }
 
-const MOST_MINUTES: i64 = 60;
 const REASON: usize = 20;
 const COUNTED: &str = "break-glass";
 
@@ -70,8 +69,8 @@ impl Domain {
             work.problems.add(UserErrorCode::ClassNotAllowed, "dataClasses");
         }
         let minutes = i64::from(input.minutes);
-        if !check!("break-glass.minutes", (1..=MOST_MINUTES).contains(&minutes)) {
-            work.problems.add_with(UserErrorCode::PeriodTooLong, "minutes", MOST_MINUTES.to_string());
+        if !check!("break-glass.minutes", (1..=i64::from(self.terms.emergency_minutes)).contains(&minutes)) {
+            work.problems.add_with(UserErrorCode::PeriodTooLong, "minutes", self.terms.emergency_minutes.to_string());
         }
         let reason = work.reason("reason", &input.reason, REASON);
         let (Some(reason), true) = (reason, work.problems.none()) else { return work.refuse().await };
@@ -95,17 +94,10 @@ impl Domain {
 
     /// Closes an emergency: by another person than the one who took the access.
     pub async fn review_break_glass(&self, actor: &Actor, input: &ReviewBreakGlass, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "reviewBreakGlass", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (mut work, row) = match self.on_access(actor, "reviewBreakGlass", input.access, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.access(input.access).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "accessId").await;
-        };
-        work.may(&access)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if !check!("review.other", row.account_id != actor.account) {
             return work.refuse_with(UserErrorCode::SamePerson, "accessId").await;
         }

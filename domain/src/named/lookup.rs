@@ -6,7 +6,6 @@ use crate::check;
 use crate::command::{Meta, Outcome, Start};
 use crate::error::{Error, Result};
 use crate::problems::UserErrorCode;
-use chrono::TimeDelta;
 use entity::codes::{AccountState, LookupStatus, OrganisationKind};
 use entity::tables::identity_lookup;
 use entity::{CodedEnum, DataClass};
@@ -20,8 +19,6 @@ pub struct LookUpIdentity {
     pub reason: String,
 }
 
-/// How long a look-up may be turned into a request.
-const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
 const REASON: usize = 10;
 /// Both must have room left.
 const COUNTED: [&str; 2] = ["identity-look-up", "identity-look-up-day"];
@@ -59,7 +56,7 @@ impl Domain {
         let select = Query::select()
             .columns(["subject_id", "office"])
             .from("identity_registry")
-            .and_where(Expr::col("fingerprint").eq(self.keys.fingerprint(number.as_str())))
+            .and_where(Expr::col("fingerprint").is_in(self.keys.fingerprints(number.as_str())))
             .and_where(Expr::col("subject").eq("CHILD"))
             .to_owned();
         let (mut status, mut child, mut office) = (LookupStatus::NotOnFile, None, None);
@@ -99,7 +96,7 @@ impl Domain {
             purpose: Set(actor.purpose.clone()),
             reason: Set(sealed),
             created_at: Set(work.now),
-            valid_to: Set(work.now + GOOD_FOR),
+            valid_to: Set(work.now + self.terms.look_up()),
             used_at: Set(None),
         };
         work.add(row).await?;

@@ -106,7 +106,7 @@ impl Work<'_> {
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let Some(row) = self.tx.rows_seen(&self.actor.lens, &select).await?.into_iter().next() else { return Ok(None) };
         let row = child_access::Model::from_query_result(&row, "")?;
         Ok(self.actor.lens.access(Some(row.division), row.account_id).map(|access| (row, access)))
     }

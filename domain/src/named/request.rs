@@ -8,7 +8,7 @@ use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
 use crate::read::{ListQuery, Page, PageArgs, Want, col as t};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entity::codes::{AccessKind, AccessState};
 use entity::tables::child_access;
 use entity::{CodedEnum, DataClass};
@@ -17,8 +17,6 @@ use sea_orm::Value;
 use sea_orm::sea_query::{Condition, ExprTrait};
 use uuid::Uuid;
 
-/// No access to one child is given for longer.
-pub(super) const LONGEST: TimeDelta = TimeDelta::days(90);
 const REASON: usize = 10;
 
 #[derive(Clone, Debug)]
@@ -100,8 +98,8 @@ impl Domain {
         let classes = work.classes("dataClasses", &input.classes);
         if input.until <= work.now {
             work.problems.add(UserErrorCode::DateInPast, "until");
-        } else if input.until > work.now + LONGEST {
-            work.problems.add(UserErrorCode::PeriodTooLong, "until");
+        } else if input.until > work.now + self.terms.child() {
+            work.problems.add_with(UserErrorCode::PeriodTooLong, "until", format!("P{}D", self.terms.child_days));
         }
         let reason = work.reason("reason", &input.reason, REASON);
         let (Some(reason), true) = (reason, work.problems.none()) else { return work.refuse().await };
@@ -114,17 +112,10 @@ impl Domain {
 
     /// The office that holds the file decides; for sealed records a security administrator as well.
     pub async fn decide_access_request(&self, actor: &Actor, input: &DecideAccess, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "decideAccessRequest", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (mut work, row) = match self.on_access(actor, "decideAccessRequest", input.access, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.access(input.access).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "accessId").await;
-        };
-        work.may(&access)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if !check!("access.other", row.account_id != actor.account && row.decided_by != Some(actor.account)) {
             return work.refuse_with(UserErrorCode::SamePerson, "accessId").await;
         }
@@ -197,23 +188,32 @@ impl Domain {
 
     /// By its holder, by the office, or by a security administrator.
     pub async fn end_access(&self, actor: &Actor, input: &EndAccess, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "endAccess", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        let (work, row) = match self.on_access(actor, "endAccess", input.access, input.expected_version, meta).await? {
+            Ok(found) => found,
+            Err(outcome) => return Ok(outcome),
         };
-        let Some((row, access)) = work.access(input.access).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "accessId").await;
-        };
-        work.may(&access)?;
-        if row.version != input.expected_version {
-            return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
-        }
         if !matches!(row.state, AccessState::Requested | AccessState::AwaitingSecond | AccessState::InForce) {
             return work.refuse_with(UserErrorCode::AlreadyEnded, "accessId").await;
         }
         let set: Vec<(&'static str, Value)> =
             vec![("state", AccessState::Ended.into()), ("ended_by", actor.account.into()), ("ended_at", work.now.into())];
         self.change_access(work, &row, set).await
+    }
+
+    /// The access at its expected version, if it is this actor's to act on.
+    pub(super) async fn on_access<'a>(&'a self, actor: &'a Actor, action: &'static str, id: Uuid, version: i64, meta: &'a Meta) -> Result<std::result::Result<(Box<Work<'a>>, child_access::Model), Outcome>> {
+        let mut work = match self.start(actor, action, meta).await? {
+            Start::Replay(outcome) => return Ok(Err(outcome)),
+            Start::Fresh(work) => work,
+        };
+        let Some((row, access)) = work.access(id).await? else {
+            return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "accessId").await?));
+        };
+        work.may(&access)?;
+        if row.version != version {
+            return Ok(Err(work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await?));
+        }
+        Ok(Ok((work, row)))
     }
 
     pub(super) async fn change_access(&self, mut work: Box<Work<'_>>, row: &child_access::Model, set: Vec<(&'static str, Value)>) -> Result<Outcome> {

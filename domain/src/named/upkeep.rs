@@ -3,14 +3,11 @@
 use crate::alerts::{self, NewAlert};
 use crate::app::Domain;
 use crate::error::Result;
-use chrono::TimeDelta;
 use entity::CodedEnum;
 use entity::codes::{AccessKind, AccessState, AlertKind, GrantState};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use uuid::Uuid;
 
-/// A review is due within this.
-const REVIEW_WITHIN: TimeDelta = TimeDelta::hours(72);
 const AT_ONCE: u64 = 100;
 
 impl Domain {
@@ -38,7 +35,7 @@ impl Domain {
             .and_where(Expr::col("kind").eq(AccessKind::BreakGlass.name()))
             .and_where(Expr::col("review_outcome").is_null())
             .and_where(Expr::col("overdue_at").is_null())
-            .and_where(Expr::col("created_at").lte(now - REVIEW_WITHIN))
+            .and_where(Expr::col("created_at").lte(now - self.terms.review()))
             .limit(AT_ONCE)
             .to_owned();
         for row in tx.rows(&overdue).await? {
@@ -47,7 +44,7 @@ impl Domain {
                 subject: Some(row.try_get_by_index(1)?),
                 child: Some(row.try_get_by_index(2)?),
                 division: Some(row.try_get_by_index(3)?),
-                detail: format!("access={id} hours={}", REVIEW_WITHIN.num_hours()),
+                detail: format!("access={id} hours={}", self.terms.review_hours),
                 once: Some(format!("break-glass-overdue:{id}")),
                 ..NewAlert::of(AlertKind::BreakGlassUnreviewed)
             };

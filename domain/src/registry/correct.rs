@@ -1,5 +1,6 @@
 //! Correcting what a file says of the child.
 
+use super::identity_rows;
 use super::{keys_of, reindex};
 use crate::access::{Actor, mutant};
 use crate::access::lens::ChildKeys;
@@ -135,13 +136,8 @@ impl Domain {
         work.tx.execute_delete(&delete).await?;
         let Correction::To(text) = &input.identity_number else { return Ok(true) };
         let number = crate::names::fold(text).to_ascii_uppercase();
-        let identity = entity::tables::identity_registry::ActiveModel {
-            fingerprint: sea_orm::ActiveValue::Set(self.keys.fingerprint(&number)),
-            subject: sea_orm::ActiveValue::Set("CHILD".to_owned()),
-            subject_id: sea_orm::ActiveValue::Set(found.row.id),
-            office: sea_orm::ActiveValue::Set(found.row.accepting_division),
-        };
-        match work.tx.insert(identity).await {
+        let identities = identity_rows(self.keys.fingerprints(&number), "CHILD", found.row.id, found.row.accepting_division);
+        match work.tx.insert_many(identities.collect()).await {
             Err(error) if is_double(&error) => Ok(false),
             other => other.map(|()| true),
         }

@@ -93,7 +93,9 @@ impl Domain {
                 return work.refuse_with(UserErrorCode::IdTaken, "person.id").await;
             }
             if let Some(number) = &new.identity_number {
-                note_identity(&mut work.tx, self.keys.fingerprint(number.as_str()), new.id, child.row.accepting_division).await?;
+                for fingerprint in self.keys.fingerprints(number.as_str()) {
+                    note_identity(&mut work.tx, fingerprint, new.id, child.row.accepting_division).await?;
+                }
             }
             work.inserted(&person::TABLE, new.id, Some(child_id));
             person_id = Some(new.id);

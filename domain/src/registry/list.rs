@@ -148,7 +148,7 @@ impl Domain {
             let found = Query::select()
                 .column("subject_id")
                 .from("identity_registry")
-                .and_where(Expr::col("fingerprint").eq(self.keys.fingerprint(number.as_str())))
+                .and_where(Expr::col("fingerprint").is_in(self.keys.fingerprints(number.as_str())))
                 .and_where(Expr::col("subject").eq("CHILD"))
                 .to_owned();
             all = all.add(t("id").in_subquery(found));

@@ -15,6 +15,7 @@ pub use facts::{EndFact, RecordFact};
 pub use list::{ChildFilter, ChildOrder};
 pub use guardians::{AddGuardian, EndGuardianship};
 pub use new_child::{NewChild, file_number};
+pub(crate) use new_child::identity_rows;
 pub(crate) use new_child::numbered_file;
 pub use person::NewPerson;
 pub use register::RegisterChild;

@@ -47,7 +47,7 @@ pub struct NewChild {
 
 pub struct ChildRows {
     pub child: child::ActiveModel,
-    pub identity: Option<identity_registry::ActiveModel>,
+    pub identities: Vec<identity_registry::ActiveModel>,
     pub grams: Vec<name_gram::ActiveModel>,
 }
 
@@ -121,13 +121,18 @@ impl NewChild {
             updated_at: Set(now),
             updated_by: Set(by),
         };
-        let identity = number.map(|number| identity_registry::ActiveModel {
-            fingerprint: Set(domain.keys.fingerprint(number)),
-            subject: Set("CHILD".to_owned()),
-            subject_id: Set(self.id),
-            office: Set(self.accepting_division),
-        });
+        let fingerprints = number.map_or_else(Vec::new, |number| domain.keys.fingerprints(number));
+        let identities = identity_rows(fingerprints, "CHILD", self.id, self.accepting_division).collect();
         let grams = super::gram_rows(&domain.keys, &self.name, self.id, self.id, &self.divisions());
-        Ok(ChildRows { child, identity, grams })
+        Ok(ChildRows { child, identities, grams })
     }
+}
+
+pub(crate) fn identity_rows(fingerprints: Vec<Vec<u8>>, subject: &'static str, id: Uuid, office: i64) -> impl Iterator<Item = identity_registry::ActiveModel> {
+    fingerprints.into_iter().map(move |fingerprint| identity_registry::ActiveModel {
+        fingerprint: Set(fingerprint),
+        subject: Set(subject.to_owned()),
+        subject_id: Set(id),
+        office: Set(office),
+    })
 }

@@ -145,7 +145,7 @@ impl Work<'_> {
         let noted = Query::select()
             .column("subject_id")
             .from("identity_registry")
-            .and_where(Expr::col("fingerprint").eq(self.domain.keys.fingerprint(number.as_str())))
+            .and_where(Expr::col("fingerprint").is_in(self.domain.keys.fingerprints(number.as_str())))
             .and_where(Expr::col("subject").eq("PERSON"))
             .to_owned();
         self.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).in_subquery(noted)).await

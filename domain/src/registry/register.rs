@@ -70,9 +70,7 @@ impl Domain {
             work.may(&actor.lens.child(&keys).ok_or_else(outside)?)?;
         }
         let rows = new.rows(self, actor.account, work.now)?;
-        if let Some(identity) = rows.identity
-            && let Err(error) = work.tx.insert(identity).await
-        {
+        if let Err(error) = work.tx.insert_many(rows.identities).await {
             if !is_double(&error) {
                 return Err(error);
             }
@@ -110,7 +108,7 @@ impl Domain {
                 // The office is the county that accepted the child.
                 Expr::col((Alias::new("d"), Alias::new("code"))).eq(Expr::cust("i.office - i.office % 1000000")),
             )
-            .and_where(Expr::col((Alias::new("i"), Alias::new("fingerprint"))).eq(self.keys.fingerprint(number)))
+            .and_where(Expr::col((Alias::new("i"), Alias::new("fingerprint"))).is_in(self.keys.fingerprints(number)))
             .and_where(Expr::col((Alias::new("i"), Alias::new("subject"))).eq("CHILD"))
             .to_owned();
         let row = self.db.as_system("that a file exists, and which office holds it, may be told").one(&select).await?;

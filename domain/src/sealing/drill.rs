@@ -76,6 +76,6 @@ async fn look(db: &Db, kms: Arc<dyn Kms>, sample: u64) -> std::result::Result<Dr
 }
 
 async fn known(db: &Db, keys: &Keyring, number: &str) -> Result<bool> {
-    let select = Query::select().expr(Expr::val(1)).from("identity_registry").and_where(Expr::col("fingerprint").eq(keys.fingerprint(number))).limit(1).to_owned();
+    let select = Query::select().expr(Expr::val(1)).from("identity_registry").and_where(Expr::col("fingerprint").is_in(keys.fingerprints(number))).limit(1).to_owned();
     Ok(db.as_system(super::keyring::WHY).one(&select).await?.is_some())
 }

@@ -1,57 +1,56 @@
 //! Keyed fingerprints and name grams: what makes sealed columns searchable.
 
 use super::Keyring;
+use super::keyring::IndexKey;
 use crate::names;
+use aws_lc_rs::hmac;
 use std::collections::BTreeSet;
 
 impl Keyring {
-    /// The keyed fingerprint under which an identity number is looked up.
+    /// The keyed fingerprint of an identity number under the current key.
     pub fn fingerprint(&self, number: &str) -> Vec<u8> {
-        self.fingerprint_of("identity", number)
+        self.index().iter().find(|key| key.current).map_or_else(Vec::new, |key| fingerprint(key, number))
     }
 
-    /// A keyed fingerprint; those of different kinds never meet.
+    /// The keyed fingerprints under which an identity number is noted and looked up: one, and one more while keys change.
+    pub fn fingerprints(&self, number: &str) -> Vec<Vec<u8>> {
+        self.index().iter().map(|key| fingerprint(key, number)).collect()
+    }
+
+    /// Stands for an identity number in memory, whatever keys change meanwhile.
+    pub(crate) fn same_number(&self, number: &str) -> Vec<u8> {
+        self.fingerprint_of("same number", number)
+    }
+
+    /// A keyed tag of a secret or of what is soon forgotten; those of different kinds never meet.
     pub fn fingerprint_of(&self, kind: &str, text: &str) -> Vec<u8> {
-        self.tag(kind, text)[..16].to_vec()
+        tag(self.tag_key(), kind, text)[..16].to_vec()
     }
 
     /// A keyed tag of any text, to tell repetitions without keeping the text.
     pub(crate) fn tag16(&self, kind: &str, text: &str) -> [u8; 16] {
         let mut out = [0; 16];
-        out.copy_from_slice(&self.tag(kind, text)[..16]);
+        out.copy_from_slice(&tag(self.tag_key(), kind, text)[..16]);
         out
     }
 
-    fn tag(&self, kind: &str, text: &str) -> [u8; 32] {
-        let mut context = aws_lc_rs::hmac::Context::with_key(self.index_key());
-        context.update(kind.as_bytes());
-        context.update(b"|");
-        context.update(text.as_bytes());
-        let mut out = [0; 32];
-        out.copy_from_slice(context.sign().as_ref());
-        out
-    }
-
-    fn gram(&self, kind: &str, text: &str) -> i64 {
-        let tag = self.tag(kind, text);
-        i64::from_be_bytes([tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7]])
-    }
-
-    /// The gram of a whole name, by which likely doubles are found.
-    pub fn whole_name(&self, name: &str) -> i64 {
-        self.gram("name", &joined(name))
+    /// The grams of a whole name, by which likely doubles are found.
+    pub fn whole_names(&self, name: &str) -> Vec<i64> {
+        let joined = joined(name);
+        self.index().iter().map(|key| gram(&key.key, "name", &joined)).collect()
     }
 
     /// The grams under which a name is found: the whole of it, its characters, pairs of characters, pinyin and initials.
     pub fn name_grams(&self, name: &str) -> Vec<i64> {
+        let Some(key) = self.index().iter().find(|key| key.current).map(|key| key.key.clone()) else { return Vec::new() };
         let folded = names::fold(name);
         let chars: Vec<char> = folded.chars().filter(|c| !c.is_whitespace()).collect();
-        let mut grams = BTreeSet::from([self.whole_name(name)]);
+        let mut grams = BTreeSet::from([gram(&key, "name", &joined(name))]);
         for c in &chars {
-            grams.insert(self.gram("char", &c.to_string()));
+            grams.insert(gram(&key, "char", &c.to_string()));
         }
         for pair in chars.windows(2) {
-            grams.insert(self.gram("pair", &pair.iter().collect::<String>()));
+            grams.insert(gram(&key, "pair", &pair.iter().collect::<String>()));
         }
         for reading in names::readings(&folded, 4) {
             let mut from_start = String::new();
@@ -59,9 +58,9 @@ impl Keyring {
             for syllable in &reading.syllables {
                 from_start.push_str(syllable);
                 initials.extend(syllable.chars().next());
-                grams.insert(self.gram("pinyin", &from_start));
-                grams.insert(self.gram("initials", &initials));
-                grams.insert(self.gram("pinyin", syllable));
+                grams.insert(gram(&key, "pinyin", &from_start));
+                grams.insert(gram(&key, "initials", &initials));
+                grams.insert(gram(&key, "pinyin", syllable));
             }
         }
         grams.into_iter().collect()
@@ -74,15 +73,36 @@ impl Keyring {
         if chars.is_empty() {
             return None;
         }
+        let keys = self.index();
+        let under_all = |kinds: &[&str], text: &str| keys.iter().flat_map(|key| kinds.iter().map(|kind| gram(&key.key, kind, text))).collect::<Vec<i64>>();
         if chars.iter().all(char::is_ascii_alphabetic) {
             let latin: String = chars.iter().map(char::to_ascii_lowercase).collect();
-            return Some(vec![vec![self.gram("pinyin", &latin), self.gram("initials", &latin)]]);
+            return Some(vec![under_all(&["pinyin", "initials"], &latin)]);
         }
         if let [single] = chars[..] {
-            return Some(vec![vec![self.gram("char", &single.to_string())]]);
+            return Some(vec![under_all(&["char"], &single.to_string())]);
         }
-        Some(chars.windows(2).map(|pair| vec![self.gram("pair", &pair.iter().collect::<String>())]).collect())
+        Some(chars.windows(2).map(|pair| under_all(&["pair"], &pair.iter().collect::<String>())).collect())
     }
+}
+
+fn tag(key: &hmac::Key, kind: &str, text: &str) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(kind.as_bytes());
+    context.update(b"|");
+    context.update(text.as_bytes());
+    let mut out = [0; 32];
+    out.copy_from_slice(context.sign().as_ref());
+    out
+}
+
+fn fingerprint(key: &IndexKey, number: &str) -> Vec<u8> {
+    tag(&key.key, "identity", number)[..16].to_vec()
+}
+
+fn gram(key: &hmac::Key, kind: &str, text: &str) -> i64 {
+    let tag = tag(key, kind, text);
+    i64::from_be_bytes([tag[0], tag[1], tag[2], tag[3], tag[4], tag[5], tag[6], tag[7]])
 }
 
 /// A name as it is compared: folded, without blanks.

@@ -50,14 +50,16 @@ pub enum KeysError {
     Lost,
     #[error("the table data_key is damaged: {0}; restore it from a backup")]
     Damaged(String),
+    #[error("an index key is on its way out: `sealing reindex` first")]
+    Unfinished,
     #[error("the data keys cannot be read: {0}")]
     Other(#[from] Error),
 }
 
 pub(super) const SEAL: &str = "SEAL";
-const INDEX: &str = "INDEX";
+pub(super) const INDEX: &str = "INDEX";
 const CHAIN: &str = "CHAIN";
-const HMAC: &str = "HMAC_SHA256";
+pub(super) const HMAC: &str = "HMAC_SHA256";
 /// Held by a key that every server knows before it seals.
 pub(super) const NEXT: &str = "NEXT";
 pub(super) const CURRENT: &str = "CURRENT";
@@ -132,9 +134,19 @@ struct DataKey {
     cipher: Cipher,
 }
 
+/// A key of fingerprints and grams that is not retired.
+#[derive(Clone)]
+pub(super) struct IndexKey {
+    pub id: u32,
+    pub current: bool,
+    pub key: hmac::Key,
+}
+
 pub struct Keyring {
     seals: RwLock<Vec<DataKey>>,
-    index: hmac::Key,
+    index: RwLock<Vec<IndexKey>>,
+    /// The first index key: tags of secrets and of what is soon forgotten stay under it.
+    tags: hmac::Key,
     chain: hmac::Key,
     pub(super) kms: Arc<dyn Kms>,
     /// Somebody met a key that is not here yet.
@@ -169,7 +181,7 @@ impl Keyring {
     /// Unwraps the keys that are there.
     pub(super) async fn of_rows(rows: &[KeyRow], kms: Arc<dyn Kms>) -> std::result::Result<Keyring, KeysError> {
         let mut seals = Vec::new();
-        let (mut index, mut chain) = (None, None);
+        let (mut index, mut tags, mut chain) = (Vec::new(), None, None);
         for row in rows {
             if row.purpose == SEAL {
                 let (algorithm, cipher) = cipher_of(kms.as_ref(), row).await?;
@@ -177,10 +189,15 @@ impl Keyring {
                 continue;
             }
             let secret = kms.unwrap(&row.context(), &row.wrapped).await?;
-            let key = Some(hmac::Key::new(hmac::HMAC_SHA256, &secret));
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
             match row.purpose.as_str() {
-                INDEX if row.state == CURRENT => index = key,
-                CHAIN if row.state == CURRENT => chain = key,
+                INDEX => {
+                    tags.get_or_insert_with(|| key.clone());
+                    if row.state != RETIRED {
+                        index.push(IndexKey { id: row.id, current: row.state == CURRENT, key });
+                    }
+                }
+                CHAIN if row.state == CURRENT => chain = Some(key),
                 _ => {}
             }
         }
@@ -190,7 +207,8 @@ impl Keyring {
         }
         Ok(Keyring {
             seals: RwLock::new(seals),
-            index: index.ok_or_else(|| damaged("searching"))?,
+            tags: tags.filter(|_| index.iter().any(|key| key.current)).ok_or_else(|| damaged("searching"))?,
+            index: RwLock::new(index),
             chain: chain.ok_or_else(|| damaged("the audit chain"))?,
             kms,
             missed: Notify::new(),
@@ -211,6 +229,7 @@ impl Keyring {
         let Some(current) = seals().find(|row| row.state == CURRENT).map(|row| row.id) else {
             return Err(KeysError::Damaged("there is no current key for sealing".into()));
         };
+        self.refresh_index(&rows).await?;
         if new.is_empty() && self.current() == current {
             return Ok(());
         }
@@ -221,6 +240,38 @@ impl Keyring {
         }
         tracing::info!(key = current, keys = ring.len(), "sealing keys as the database has them");
         Ok(())
+    }
+
+    async fn refresh_index(&self, rows: &[KeyRow]) -> std::result::Result<(), KeysError> {
+        let live = || rows.iter().filter(|row| row.purpose == INDEX && row.state != RETIRED);
+        let known: Vec<(u32, bool)> = self.index().iter().map(|key| (key.id, key.current)).collect();
+        if live().map(|row| (row.id, row.state == CURRENT)).eq(known.iter().copied()) {
+            return Ok(());
+        }
+        let mut new = Vec::new();
+        for row in live() {
+            let have = self.index().iter().find(|key| key.id == row.id).map(|key| key.key.clone());
+            let key = match have {
+                Some(key) => key,
+                None => hmac::Key::new(hmac::HMAC_SHA256, &self.kms.unwrap(&row.context(), &row.wrapped).await?),
+            };
+            new.push(IndexKey { id: row.id, current: row.state == CURRENT, key });
+        }
+        if !new.iter().any(|key| key.current) {
+            return Err(KeysError::Damaged("there is no current key for searching".into()));
+        }
+        tracing::info!(keys = new.len(), "index keys as the database has them");
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Vec<IndexKey>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id of the key that makes new grams.
+    pub fn index_current(&self) -> u32 {
+        self.index().iter().find(|key| key.current).map_or(0, |key| key.id)
     }
 
     fn seals(&self) -> RwLockReadGuard<'_, Vec<DataKey>> {
@@ -239,8 +290,8 @@ impl Keyring {
         Ok(header(key))
     }
 
-    pub(super) fn index_key(&self) -> &hmac::Key {
-        &self.index
+    pub(super) fn tag_key(&self) -> &hmac::Key {
+        &self.tags
     }
 
     /// The key of the audit chain, which no other use gives away.
@@ -300,7 +351,8 @@ impl Keyring {
         };
         Keyring {
             seals: RwLock::new(vec![seal(1, Algorithm::Aes256Gcm, true), seal(4, Algorithm::Sm4Gcm, false)]),
-            index: key(),
+            index: RwLock::new(vec![IndexKey { id: 2, current: true, key: key() }]),
+            tags: key(),
             chain: key(),
             kms: Arc::new(FileKms::new("/nowhere", Arc::new(crate::clock::SystemClock))),
             missed: Notify::new(),

@@ -5,6 +5,7 @@ mod drill;
 mod index;
 mod keyring;
 pub mod kms;
+mod reindex;
 mod rotation;
 mod stream;
 
@@ -14,6 +15,7 @@ pub(crate) use index::joined;
 pub use keyring::{KeysError, Keyring, SealingOptions};
 pub use kms::{FileKms, Kms, KmsError, Secret, Wrapped};
 pub(crate) use rotation::LOOK_EVERY;
+pub use reindex::ReindexReport;
 pub use rotation::{KeyStatus, RotationReport, SETTLE, SealedTable, sealed_tables};
 pub use stream::{Opens, SealedReader, StreamSealer};
 

@@ -90,12 +90,30 @@ async fn values_under(db: &Db, key: u32) -> Result<u64> {
     Ok(values)
 }
 
-async fn set_state(tx: &mut Tx, key: u32, state: &str, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn set_state(tx: &mut Tx, key: u32, state: &str, now: DateTime<Utc>) -> Result<()> {
     let update = Query::update().table("data_key").value("state", state).value("changed_at", now).and_where(Expr::col("id").eq(i64::from(key))).to_owned();
     tx.execute_update(&update).await.map(|_| ())
 }
 
+/// A key that every server is to know before it is used.
+pub(super) async fn add_key(domain: &Domain, purpose: &str, algorithm: &str, bytes: usize) -> std::result::Result<u32, KeysError> {
+    let id = rows_of(&domain.db).await?.iter().map(|row| row.id).max().unwrap_or(0) + 1;
+    let mut secret = Zeroizing::new(vec![0; bytes]);
+    domain.clock.random(&mut secret);
+    let wrapped = domain.keys.kms.wrap(&context(id, purpose, algorithm), &secret).await?;
+    let mut tx = domain.db.begin().await?;
+    // Two at once: one finds the id taken and is told to come again.
+    tx.insert(new_row(id, purpose, algorithm, NEXT, wrapped, domain.clock.now())).await?;
+    tx.commit_bare().await?;
+    Ok(id)
+}
+
 impl Domain {
+    /// The index keys: id, state and day, for whoever has to know whether one is on its way out.
+    pub async fn index_status(&self) -> Result<Vec<(u32, String, DateTime<Utc>)>> {
+        Ok(rows_of(&self.db).await?.into_iter().filter(|row| row.purpose == super::keyring::INDEX).map(|row| (row.id, row.state, row.created_at)).collect())
+    }
+
     pub async fn sealing_status(&self) -> Result<Vec<KeyStatus>> {
         let mut out = Vec::new();
         for row in rows_of(&self.db).await?.into_iter().filter(|row| row.purpose == SEAL) {
@@ -113,10 +131,10 @@ impl Domain {
 
     /// Makes a key, waits until every server knows it, and makes it the one that seals. Goes on where an earlier run was ended.
     pub async fn rotate_sealing(&self, algorithm: Algorithm, settle: Duration) -> std::result::Result<u32, KeysError> {
-        let waiting = rows_of(&self.db).await?.into_iter().find(|row| row.state == NEXT && row.algorithm == algorithm.name());
+        let waiting = rows_of(&self.db).await?.into_iter().find(|row| row.purpose == SEAL && row.state == NEXT && row.algorithm == algorithm.name());
         let id = match waiting {
             Some(row) => row.id,
-            None => self.add_key(algorithm).await?,
+            None => add_key(self, SEAL, algorithm.name(), algorithm.key_bytes()).await?,
         };
         tokio::time::sleep(settle).await;
         let mut tx = self.db.begin().await?;
@@ -131,18 +149,6 @@ impl Domain {
         self.on_record(&mut tx, &format!("rotateSealing key {id} {}", algorithm.name())).await?;
         tx.commit_bare().await?;
         self.keys.refresh(&self.db).await?;
-        Ok(id)
-    }
-
-    async fn add_key(&self, algorithm: Algorithm) -> std::result::Result<u32, KeysError> {
-        let id = rows_of(&self.db).await?.iter().map(|row| row.id).max().unwrap_or(0) + 1;
-        let mut secret = Zeroizing::new(vec![0; algorithm.key_bytes()]);
-        self.clock.random(&mut secret);
-        let wrapped = self.keys.kms.wrap(&context(id, SEAL, algorithm.name()), &secret).await?;
-        let mut tx = self.db.begin().await?;
-        // Two at once: one finds the id taken and is told to come again.
-        tx.insert(new_row(id, SEAL, algorithm.name(), NEXT, wrapped, self.clock.now())).await?;
-        tx.commit_bare().await?;
         Ok(id)
     }
 
@@ -286,7 +292,7 @@ impl Domain {
     }
 
     /// What the operator did to the keys is in the audit trail as well.
-    async fn on_record(&self, tx: &mut Tx, action: &str) -> Result<()> {
+    pub(super) async fn on_record(&self, tx: &mut Tx, action: &str) -> Result<()> {
         let entry = audit::Entry {
             id: self.clock.id(),
             at: self.clock.now(),

@@ -207,3 +207,97 @@ async fn open_names_of_files_are_sealed_at_the_next_start() {
         assert_eq!(next.keys.open(Place { table: "upload", column: "file_name", row: id }, &sealed).expect("opens"), "旧名.xlsx");
     }
 }
+
+/// A number of somebody born on 2015-01-01, with its check character (GB 11643).
+fn number_of(n: u32) -> String {
+    let digits = format!("99010120150101{n:03}");
+    let sum: u32 = digits.chars().zip([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]).map(|(c, w)| c.to_digit(10).expect("a digit") * w).sum();
+    format!("{digits}{}", ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'][(sum % 11) as usize])
+}
+
+/// Two servers, of which each hears of the new key at another time: everybody is found, nobody is registered twice.
+#[tokio::test]
+async fn an_index_key_changes_while_everybody_is_found_and_nobody_registered_twice() {
+    use crate::command::{Meta, Outcome};
+    use crate::read::{PageArgs, Want};
+    use crate::registry::{ChildFilter, ChildOrder, RegisterChild};
+    for domain in each().await {
+        crate::demo::prepare(&domain).await.expect("prepared");
+        let late = domain.beside().await;
+        let officer = domain.act_as("county-officer", Default::default()).await.expect("a persona");
+        let register = async |server: &crate::Domain, n: u32| {
+            let input = RegisterChild { name: format!("钥测{n}"), identity_number: Some(number_of(n)), household_division: Some("520324202201".into()), ..RegisterChild::default() };
+            match server.register_child(&officer, &input, &Meta::default()).await.expect("answered") {
+                Outcome::Done { .. } => true,
+                Outcome::Refused(errors) => {
+                    assert_eq!(errors[0].code, crate::problems::UserErrorCode::AlreadyOnFile, "{errors:?}");
+                    false
+                }
+            }
+        };
+        let finds = async |server: &crate::Domain, n: u32| {
+            for filter in [
+                ChildFilter { identity_number: Some(number_of(n)), ..ChildFilter::default() },
+                ChildFilter { name: Some(format!("钥测{n}")), ..ChildFilter::default() },
+                ChildFilter { name: Some("yaoce".into()), born_from: chrono::NaiveDate::from_ymd_opt(2015, 1, 1), ..ChildFilter::default() },
+            ] {
+                let want = Want::of(&entity::tables::child::TABLE).with(&["name"]);
+                let page = server.children(&officer, &want, &filter, (ChildOrder::ChangedAt, true), PageArgs::default()).await.expect("listed");
+                assert!(!page.rows.is_empty(), "{n} is not found: {filter:?}");
+            }
+        };
+        let former = domain.keys.whole_names("钥测1")[0];
+        assert!(register(&domain, 1).await);
+        let running = tokio::spawn({
+            let domain = domain.domain.clone();
+            async move { domain.rotate_index(Duration::from_millis(2500)).await.expect("rotated") }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        late.keys.refresh(&late.db).await.expect("looked");
+        // The other server hears of it when it looks by itself.
+        assert_eq!(late.keys.fingerprints("1").len(), 2);
+        assert!(!register(&domain, 1).await && !register(&late, 1).await);
+        assert!(register(&late, 2).await && !register(&domain, 2).await);
+        assert!(register(&domain, 3).await && !register(&late, 3).await);
+        let new = running.await.expect("ended");
+        assert_eq!(domain.keys.index_current(), new);
+        assert!(register(&late, 4).await && !register(&domain, 4).await);
+        assert!(register(&domain, 5).await && !register(&late, 5).await);
+        for n in 1..=5 {
+            finds(&domain, n).await;
+            finds(&late, n).await;
+        }
+        sound(&domain).await;
+        assert!(matches!(domain.rotate_index(Duration::ZERO).await, Err(KeysError::Unfinished)));
+
+        late.keys.refresh(&late.db).await.expect("looked");
+        let report = domain.reindex(Duration::ZERO, &|done, total| assert!(done <= total)).await.expect("reindexed");
+        assert!(report.changed > 10 && report.broken.is_empty() && report.retired.len() == 1, "{report:?}");
+        // The other server has not heard that the old key is retired.
+        for n in 1..=5 {
+            finds(&late, n).await;
+            assert!(!register(&late, n).await);
+        }
+        late.keys.refresh(&late.db).await.expect("looked");
+        let next = domain.beside().await;
+        for n in 1..=5 {
+            for server in [&domain.domain, &late, &next] {
+                finds(server, n).await;
+                assert!(!register(server, n).await);
+            }
+        }
+        assert_eq!(next.keys.fingerprints("1").len(), 1);
+        assert_eq!(number(&domain, &format!("SELECT COUNT(*) FROM name_gram WHERE gram = {former}")).await, 0, "nothing is left under the old key");
+        let twice = "SELECT COUNT(*) FROM (SELECT subject_id FROM identity_registry GROUP BY subject, subject_id HAVING COUNT(*) > 1) AS t";
+        assert_eq!(number(&domain, twice).await, 0);
+        sound(&domain).await;
+        // Secrets that were given out before stay good: their tags do not change.
+        assert_eq!(next.keys.fingerprint_of("refresh", "x"), domain.keys.fingerprint_of("refresh", "x"));
+        let again = domain.reindex(Duration::ZERO, &|_, _| {}).await.expect("nothing to do");
+        assert_eq!(again, ReindexReport::default());
+        domain.rotate_index(Duration::ZERO).await.expect("once more");
+        assert!(domain.reindex(Duration::ZERO, &|_, _| {}).await.expect("reindexed").changed > 10);
+        finds(&domain, 1).await;
+        sound(&domain).await;
+    }
+}

@@ -1,7 +1,6 @@
 //! What administrators do to accounts. None of it grants anything: that is for grants, and for two persons.
 
-use super::Secret;
-use super::record::Who;
+use super::{Link, Secret};
 use super::tickets::Kind;
 use crate::access::{Actor, Basis};
 use crate::app::Domain;
@@ -11,7 +10,7 @@ use crate::problems::UserErrorCode;
 use crate::sealing::Place;
 use crate::store::Tx;
 use entity::codes::AccountState;
-use entity::tables::{account, account_event, account_identity};
+use entity::tables::{account, account_event};
 use entity::{CodedEnum, DivisionCode};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -104,7 +103,7 @@ impl Domain {
         let mut code = None;
         match &input.external {
             Some((issuer, subject)) => {
-                if !self.link_in(&mut work.tx, id, issuer, subject, actor.account).await? {
+                if !self.link_in(&mut work.tx, id, issuer, subject, actor.account, Link::InForce).await? {
                     return Ok((work.refuse_with(UserErrorCode::IdTaken, "externalSubject").await?, None));
                 }
             }
@@ -113,22 +112,6 @@ impl Domain {
         work.inserted(&account::TABLE, id, None);
         let outcome = work.finish(id, None).await?;
         Ok((outcome, code))
-    }
-
-    /// False: this identity belongs to an account already.
-    pub(crate) async fn link_in(&self, tx: &mut Tx, account: Uuid, issuer: &str, subject: &str, by: Uuid) -> Result<bool> {
-        let row = account_identity::ActiveModel {
-            id: Set(self.clock.id()),
-            account_id: Set(account),
-            issuer: Set(issuer.to_owned()),
-            subject: Set(subject.to_owned()),
-            created_at: Set(self.clock.now()),
-            created_by: Set(by),
-        };
-        match tx.insert(row).await {
-            Err(error) if crate::store::is_double(&error) => Ok(false),
-            other => other.map(|()| true),
-        }
     }
 
     pub(crate) async fn activation(&self, tx: &mut Tx, account: Uuid) -> Result<NewAccount> {
@@ -189,13 +172,16 @@ impl Domain {
         if row.state != AccountState::Active {
             return Ok((work.refuse_with(UserErrorCode::WrongState, "accountId").await?, None));
         }
+        if work.is_machine(row.id).await? {
+            return Ok((work.refuse_with(UserErrorCode::AccountOfMachine, "accountId").await?, None));
+        }
         let code = self.activation(&mut work.tx, row.id).await?;
         let outcome = self.finish_on(work, &row, input, Vec::new()).await?;
         Ok((outcome, Some(code)))
     }
 
     /// The account at its expected version, if this administrator reaches it; nobody acts on his own.
-    async fn on_account<'a>(&'a self, actor: &'a Actor, action: &'static str, input: &OnAccount, meta: &'a Meta) -> Result<std::result::Result<(Box<Work<'a>>, account::Model), Outcome>> {
+    pub(super) async fn on_account<'a>(&'a self, actor: &'a Actor, action: &'static str, input: &OnAccount, meta: &'a Meta) -> Result<std::result::Result<(Box<Work<'a>>, account::Model), Outcome>> {
         let mut work = match self.start(actor, action, meta).await? {
             Start::Replay(outcome) => return Ok(Err(outcome)),
             Start::Fresh(work) => work,
@@ -208,7 +194,7 @@ impl Domain {
         if self.db.is_postgres() {
             select.lock_exclusive();
         }
-        let row = work.tx.rows(&select).await?.into_iter().next();
+        let row = work.tx.rows_seen(&actor.lens, &select).await?.into_iter().next();
         let row = row.map(|row| account::Model::from_query_result(&row, "")).transpose()?;
         let Some(row) = row.filter(|row| in_reach(actor, action, row.division)) else {
             return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "accountId").await?));
@@ -225,7 +211,7 @@ impl Domain {
         Ok(Ok((work, row)))
     }
 
-    async fn finish_on(&self, mut work: Box<Work<'_>>, row: &account::Model, input: &OnAccount, set: Vec<(&'static str, Value)>) -> Result<Outcome> {
+    pub(super) async fn finish_on(&self, mut work: Box<Work<'_>>, row: &account::Model, input: &OnAccount, set: Vec<(&'static str, Value)>) -> Result<Outcome> {
         if !work.update(&account::TABLE, row.id, None, input.expected_version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
@@ -245,20 +231,6 @@ impl Domain {
         self.accounts.forget();
         self.sessions.forget();
         Ok(outcome)
-    }
-
-    /// Who an identity at an external provider is here.
-    pub(super) async fn account_of_identity(&self, issuer: &str, subject: &str) -> Result<Option<Who>> {
-        let select = Query::select()
-            .column("account_id")
-            .from("account_identity")
-            .and_where(Expr::col("issuer").eq(issuer))
-            .and_where(Expr::col("subject").eq(subject))
-            .to_owned();
-        match self.db.as_system(super::WHY).one(&select).await? {
-            Some(row) => self.who(row.try_get_by_index(0)?).await,
-            None => Ok(None),
-        }
     }
 }
 

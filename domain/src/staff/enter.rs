@@ -31,7 +31,8 @@ pub enum NotSignedIn {
     /// Unknown name, wrong password or code, locked, expired, disabled: nobody is told which.
     #[error("what was shown is not right, or not for now")]
     Wrong,
-    #[error("too many tries from this address")]
+    /// From this address, or for this name, whether there is such an account or not.
+    #[error("too many tries")]
     TooMany { seconds: i64 },
     /// All places to hash a password in are taken.
     #[error("too many people sign in at once")]
@@ -91,6 +92,9 @@ impl Domain {
         let subject = username.to_lowercase();
         // Counted before anything is looked at, so that a flood in parallel gets no more tries than a row of them.
         let spent = self.spend("sign-in-account", &subject, self.rules.of("sign-in-account")).await?;
+        if spent.early {
+            return Err(NotSignedIn::TooMany { seconds: spent.retry_after_seconds() });
+        }
         let found = self.credential(Expr::col((Alias::new("a"), Alias::new("username"))).eq(username)).await?;
         let stored = found.as_ref().and_then(|c| c.password.as_ref());
         let fits = password.expose().chars().count() <= LONGEST;
@@ -151,6 +155,9 @@ impl Domain {
         let who = found.who.clone();
         let subject = who.id.to_string();
         let spent = self.spend("second-factor", &subject, self.rules.of("second-factor")).await?;
+        if spent.early {
+            return Err(NotSignedIn::TooMany { seconds: spent.retry_after_seconds() });
+        }
         if !spent.allowed() {
             self.sign_in_denied(Some(&who), if spent.just_closed { "lockOut" } else { "secondFactor" }, &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);

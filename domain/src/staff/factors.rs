@@ -52,7 +52,11 @@ impl Domain {
 
     /// Counts a try at a secret of one's own; a session that was left open is no place to guess in.
     async fn spend_own(&self, actor: &Actor, kind: &'static str) -> Result<bool> {
-        Ok(self.spend(kind, &actor.account.to_string(), self.rules.of(kind)).await?.allowed())
+        let spent = self.spend(kind, &actor.account.to_string(), self.rules.of(kind)).await?;
+        if spent.early {
+            return Err(Error::RateLimited { seconds: spent.retry_after_seconds() });
+        }
+        Ok(spent.allowed())
     }
 
     pub async fn change_password(&self, actor: &Actor, input: &ChangePassword, meta: &Meta) -> Result<Outcome> {

@@ -5,6 +5,7 @@ mod demonstration;
 mod enter;
 mod external;
 mod factors;
+mod identities;
 pub mod password;
 mod record;
 mod sessions;
@@ -18,6 +19,9 @@ pub use administration::{CreateAccount, NewAccount, OnAccount};
 pub use enter::{Activated, Factor, FirstFactor, NotSignedIn, Source};
 pub use external::Arrival;
 pub use factors::{ChangePassword, Enrolment};
+pub(crate) use identities::Link;
+pub(crate) use tickets::Kind;
+pub use identities::OnIdentity;
 pub use sessions::{Opened, SessionInfo, Sessions};
 
 use chrono::TimeDelta;

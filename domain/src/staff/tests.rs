@@ -141,6 +141,7 @@ async fn unknown_wrong_and_locked_are_one_answer_on_every_server() {
         for n in 0..5 {
             let server = if n % 2 == 0 { &world.domain } else { &other };
             assert!(matches!(first(server, NAME, "a wrong password").await, Err(NotSignedIn::Wrong)));
+            world.clock.advance(TimeDelta::seconds(16));
         }
         for server in [&world.domain, &other] {
             assert!(matches!(first(server, NAME, PASSWORD).await, Err(NotSignedIn::Wrong)), "locked, although the password is right");
@@ -154,9 +155,60 @@ async fn unknown_wrong_and_locked_are_one_answer_on_every_server() {
         let FirstFactor::Challenge(challenge) = first(&world, NAME, PASSWORD).await.expect("right") else { panic!("a challenge") };
         for _ in 0..5 {
             assert!(world.sign_in_with_second_factor(&source(), &challenge, &Factor::Code(Secret::new("123456"))).await.is_err());
+            world.clock.advance(TimeDelta::seconds(16));
         }
         let right = Factor::Code(code_now(&world, &secret));
         assert!(matches!(other.sign_in_with_second_factor(&source(), &challenge, &right).await, Err(NotSignedIn::Wrong)));
+    }
+}
+
+#[tokio::test]
+async fn pauses_between_tries_are_the_same_for_a_name_that_nobody_has() {
+    for world in testing::each().await {
+        activated(&world).await;
+        let other = world.beside().await;
+        let mut answers: Vec<Vec<Option<i64>>> = Vec::new();
+        for name in [NAME, "nobody.at.all"] {
+            let mut row = Vec::new();
+            for seconds in [0, 0, 0, 1, 0, 2, 0, 4, 8, 1] {
+                world.clock.advance(TimeDelta::seconds(seconds));
+                row.push(match first(&other, name, "a wrong password").await {
+                    Err(NotSignedIn::Wrong) => None,
+                    Err(NotSignedIn::TooMany { seconds }) => Some(seconds),
+                    other => panic!("{other:?}"),
+                });
+            }
+            answers.push(row);
+        }
+        assert_eq!(answers[0], [None, None, Some(1), None, Some(2), None, Some(4), None, None, None]);
+        assert_eq!(answers[0], answers[1]);
+        // What came too early was not looked at: neither is it on record, nor does it bring the lock nearer.
+        let denied: Vec<_> = records(&world, "signIn").await.into_iter().filter(|(name, _)| name == NAME).collect();
+        assert_eq!(denied.len(), 6);
+        assert_eq!(records(&world, "lockOut").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_and_a_stolen_token_make_alerts() {
+    for world in testing::each().await {
+        let (secret, _, _) = enrolled(&world).await;
+        let stolen = signed_in(&world, &secret).await;
+        for _ in 0..2 {
+            world.clock.advance(TimeDelta::seconds(60));
+            let _ = world.refresh(&source(), &stolen.refresh).await;
+        }
+        for _ in 0..7 {
+            world.clock.advance(TimeDelta::seconds(16));
+            assert!(first(&world, NAME, "a wrong password").await.is_err());
+        }
+        world.clock.advance(TimeDelta::seconds(6));
+        while world.chain_audit().await.expect("linked") > 0 {}
+        while world.watch_audit().await.expect("looked") > 0 {}
+        let select = Query::select().column("kind").from("alert").order_by("kind", sea_orm::Order::Asc).to_owned();
+        let rows = world.db.as_system("test").all(&select).await.expect("read");
+        let kinds: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect();
+        assert_eq!(kinds, ["LOCKED_OUT", "REFRESH_REUSE"]);
     }
 }
 
@@ -334,5 +386,47 @@ async fn administrators_make_stop_and_reset_accounts_and_never_their_own() {
         let acts: std::collections::BTreeSet<String> = rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect();
         assert!(acts.iter().eq(["disableAccount", "enableAccount", "resetSecondFactor"]), "{acts:?}");
         assert!(world.ticket_of_account(Kind::Activation, object).await.expect("read").is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_identity_elsewhere_is_linked_by_two_and_taken_away_by_one() {
+    const ISSUER: &str = "https://id.example.org";
+    for world in testing::each().await {
+        let (secret, _, _) = enrolled(&world).await;
+        let system = actor_of(&world, &signed_in(&world, &secret).await).await.expect("an actor");
+        let second = FirstAdministrator { role: "security-administrator", id: None, username: "wang.fang", display_name: "王芳", external: Some((ISSUER, "security")) };
+        world.create_first_administrator(&second).await.expect("made");
+        let security = world.act_as("wang.fang", Asking::default()).await.expect("an actor");
+        let create = CreateAccount { id: None, username: "zhao.min".into(), display_name: "赵敏".into(), organisation: None, division: DivisionCode::NATION, external: None };
+        let (Outcome::Done { object, .. }, Some(new)) = world.create_account(&system, &create, &Meta::default()).await.expect("made") else { panic!("made with a code") };
+        world.activate(&source(), &new.activation_code, &Secret::new(PASSWORD)).await.expect("activated");
+        let on = |version: i64, subject: &str| crate::staff::OnIdentity {
+            on: OnAccount { account: object, expected_version: version, reason: "moves to the national sign-in".into() },
+            issuer: ISSUER.into(),
+            subject: subject.into(),
+        };
+        let code = |outcome: crate::Result<Outcome>| match outcome.expect("answered") {
+            Outcome::Refused(errors) => Some(errors[0].code),
+            Outcome::Done { .. } => None,
+        };
+        let arrives = async || world.arrive(&source(), &super::Arrival { issuer: ISSUER, subject: "zhao", methods: &[], challenge: "c" }).await.is_ok();
+        let meta = Meta::default();
+        assert_eq!(code(world.link_external_identity(&system, &on(1, "security"), &meta).await), Some(UserErrorCode::IdTaken), "somebody else's");
+        assert!(world.link_external_identity(&security, &on(1, "zhao"), &meta).await.is_err(), "not this administrator's to begin");
+        assert_eq!(code(world.link_external_identity(&system, &on(1, "zhao"), &meta).await), None);
+        assert!(!arrives().await, "one person's word is not enough");
+        assert!(world.confirm_external_identity(&system, &on(2, "zhao"), &meta).await.is_err());
+        assert_eq!(code(world.confirm_external_identity(&security, &on(2, "zhou"), &meta).await), Some(UserErrorCode::NotFound), "states another");
+        assert_eq!(code(world.confirm_external_identity(&security, &on(2, "zhao"), &meta).await), None);
+        assert!(arrives().await);
+        assert_eq!(code(world.confirm_external_identity(&security, &on(3, "zhao"), &meta).await), Some(UserErrorCode::WrongState));
+        let FirstFactor::Enrol(session) = first(&world, "zhao.min", PASSWORD).await.expect("right") else { panic!("to enrol") };
+        assert_eq!(code(world.unlink_external_identity(&security, &on(3, "zhao"), &meta).await), None);
+        assert!(!arrives().await && actor_of(&world, &session).await.is_err());
+        assert_eq!(code(world.unlink_external_identity(&security, &on(4, "zhao"), &meta).await), Some(UserErrorCode::NotFound));
+        for action in ["linkExternalIdentity", "confirmExternalIdentity", "unlinkExternalIdentity"] {
+            assert_eq!(records(&world, action).await.iter().filter(|(_, outcome)| outcome == "CHANGED").count(), 1, "{action}");
+        }
     }
 }

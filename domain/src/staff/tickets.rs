@@ -119,7 +119,7 @@ impl Domain {
     }
 
     /// Voids every open ticket of an account, or those of one kind.
-    pub(super) async fn void_tickets(&self, tx: &mut Tx, account: Uuid, kind: Option<Kind>) -> Result<()> {
+    pub(crate) async fn void_tickets(&self, tx: &mut Tx, account: Uuid, kind: Option<Kind>) -> Result<()> {
         let mut delete = Query::delete();
         delete.from_table("ticket").and_where(Expr::col("account_id").eq(account));
         if let Some(kind) = kind {

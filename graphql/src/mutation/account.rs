@@ -10,7 +10,7 @@ use crate::scalars::{DateTime, SecretText};
 use crate::types::Account;
 use async_graphql::{Context, ID, SimpleObject};
 use domain::command::Outcome;
-use domain::staff::{ChangePassword, CreateAccount, NewAccount, OnAccount, Secret};
+use domain::staff::{ChangePassword, CreateAccount, NewAccount, OnAccount, OnIdentity, Secret};
 use domain::{Error, Result};
 use entity::DivisionCode;
 use uuid::Uuid;
@@ -108,9 +108,8 @@ impl CreateAccountInput {
             false => DivisionCode::parse(&self.division_code),
         };
         let external = match (self.external_issuer, self.external_subject) {
-            (Some(issuer), Some(subject)) if !issuer.is_empty() && !subject.is_empty() && issuer.len() <= 255 && subject.len() <= 255 => Some((issuer, subject)),
             (None, None) => None,
-            _ => return Err(Error::bad("BAD_EXTERNAL_IDENTITY", "input.externalSubject", "externalIssuer and externalSubject go together, 1 to 255 bytes each")),
+            (issuer, subject) => Some(identity(issuer.unwrap_or_default(), subject.unwrap_or_default(), "input.externalSubject")?),
         };
         Ok(CreateAccount {
             id: super::files::own_id(self.id.as_ref(), "Account")?,
@@ -153,6 +152,50 @@ on_account! {
     ResetSecondFactorInput;
     /// An account whose owner lost the password, or let the first activation code expire.
     IssueActivationCodeInput;
+}
+
+macro_rules! on_identity {
+    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
+        input! {
+            $(#[doc = $doc])+
+            $name {
+                /// Id of the account.
+                account_id: ID;
+                /// Its version.
+                expected_version: i64;
+                /// The external provider (its `iss`).
+                issuer: String => account_identity.issuer;
+                /// Who the owner of the account is there (its `sub`).
+                subject: String => account_identity.subject;
+                /// Why, for the record.
+                reason: String => account_event.reason;
+            }
+        }
+        impl $name {
+            pub(super) fn resolve(self) -> Result<OnIdentity> {
+                let account = ids::expect(&self.account_id, "Account", "input.accountId")?;
+                let (issuer, subject) = identity(self.issuer, self.subject, "input.subject")?;
+                Ok(OnIdentity { on: OnAccount { account, expected_version: self.expected_version, reason: self.reason }, issuer, subject })
+            }
+        }
+    )+};
+}
+
+on_identity! {
+    /// An identity at an external provider that is to stand for the owner of an account.
+    LinkExternalIdentityInput;
+    /// The identity that another administrator linked, stated once more.
+    ConfirmExternalIdentityInput;
+    /// An identity that is to stand for the owner no longer.
+    UnlinkExternalIdentityInput;
+}
+
+/// Both, neither empty nor long.
+fn identity(issuer: String, subject: String, argument: &str) -> Result<(String, String)> {
+    if [&issuer, &subject].iter().all(|text| !text.is_empty() && text.len() <= 255) {
+        return Ok((issuer, subject));
+    }
+    Err(Error::bad("BAD_EXTERNAL_IDENTITY", argument, "issuer and subject go together, 1 to 255 bytes each"))
 }
 
 macro_rules! plain_payload {
@@ -211,6 +254,12 @@ account_payload! {
     EnableAccountPayload;
     /// Answer to resetSecondFactor.
     ResetSecondFactorPayload;
+    /// Answer to linkExternalIdentity.
+    LinkExternalIdentityPayload;
+    /// Answer to confirmExternalIdentity.
+    ConfirmExternalIdentityPayload;
+    /// Answer to unlinkExternalIdentity.
+    UnlinkExternalIdentityPayload;
 }
 
 macro_rules! activation_payload {

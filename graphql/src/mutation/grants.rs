@@ -29,7 +29,7 @@ input! {
         purpose: String => access_grant.purpose;
         /// From when on; by default from now.
         valid_from: Option<DateTime> => access_grant.valid_from;
-        /// Until when: at most twelve months after the beginning.
+        /// Until when: at most twelve months after the beginning, unless set otherwise.
         valid_to: DateTime => access_grant.valid_to;
         /// Why, in 10 characters or more.
         reason: String => access_grant.reason;

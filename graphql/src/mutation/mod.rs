@@ -77,6 +77,12 @@ mutations! {
     enable_account(EnableAccountInput) -> EnableAccountPayload by enable_account;
     /// Takes a lost second factor away.
     reset_second_factor(ResetSecondFactorInput) -> ResetSecondFactorPayload by reset_second_factor;
+    /// Links an account to an identity at an external provider. Nobody signs in by it until another administrator confirms it.
+    link_external_identity(LinkExternalIdentityInput) -> LinkExternalIdentityPayload by link_external_identity;
+    /// Confirms an identity that another administrator linked, by stating it again: from now on its owner signs in by it.
+    confirm_external_identity(ConfirmExternalIdentityInput) -> ConfirmExternalIdentityPayload by confirm_external_identity;
+    /// Takes an identity away from an account, linked or confirmed; the account's sessions end.
+    unlink_external_identity(UnlinkExternalIdentityInput) -> UnlinkExternalIdentityPayload by unlink_external_identity;
     /// Opens a file for a child. Refused with ALREADY_ON_FILE when the child has one anywhere in the country.
     register_child(RegisterChildInput) -> RegisterChildPayload by register_child;
     /// Corrects what a file says of the child. A field that is not sent stays; null clears it.

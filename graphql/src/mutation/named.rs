@@ -48,7 +48,7 @@ input! {
         data_classes: Vec<String> => child_access.classes;
         /// Why, in 10 characters or more.
         reason: String => child_access.reason;
-        /// Until when: at most 90 days from now.
+        /// Until when: at most 90 days from now, unless set otherwise.
         until: DateTime => child_access.valid_to;
     }
 }
@@ -105,7 +105,7 @@ input! {
         data_classes: Vec<String> => child_access.classes;
         /// Why, in 20 characters or more.
         reason: String => child_access.reason;
-        /// For how long: 1 to 60 minutes.
+        /// For how long: 1 to 60 minutes, or fewer where the settings say so.
         minutes: i32 => child_access.valid_to;
     }
 }

@@ -52,7 +52,7 @@ crate::object! {
         division_code: division_code = division, always;
         /// From when on.
         valid_from: time = valid_from, always;
-        /// Until when; at most twelve months.
+        /// Until when; at most twelve months unless set otherwise.
         valid_to: time = valid_to, always;
         /// State. One that is past its end counts for nothing, also in the minute before its state says so.
         state: code(GrantState) = state, always;

@@ -142,7 +142,7 @@ impl Importer<'_> {
         let mut persons = known.persons.into_iter().collect::<HashMap<_, _>>();
         for (at, draft) in drafts.iter().enumerate() {
             let alike = known.alike.get(&at).map_or(&[][..], Vec::as_slice);
-            let number = draft.child.identity_number.as_ref().map(|n| self.domain.keys.fingerprint(n.as_str()));
+            let number = draft.child.identity_number.as_ref().map(|n| self.domain.keys.same_number(n.as_str()));
             let key = self.key(draft);
             let on_file = number.as_ref().and_then(|number| known.numbered.get(number));
             let verdict = self.verdict(draft, number.as_ref(), &key, on_file, alike, &known.families, &outcome.memory)?;

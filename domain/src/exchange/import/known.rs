@@ -61,9 +61,9 @@ impl Known {
     }
 
     async fn children(&mut self, domain: &Domain, actor: &Actor, tx: &Tx, drafts: &[Draft]) -> Result<()> {
-        let mut list = List::default();
+        let (mut list, mut same) = (List::default(), HashMap::new());
         for number in drafts.iter().filter_map(|draft| draft.child.identity_number.as_ref()) {
-            list.bytes(&domain.keys.fingerprint(number.as_str()));
+            look_for(domain, number, &mut list, &mut same);
         }
         if list.is_empty() {
             return Ok(());
@@ -79,7 +79,9 @@ impl Known {
             )
             .await?;
         for row in rows {
-            self.numbered.insert(row.try_get("", "k_fingerprint")?, KnownChild::read(&row, actor)?);
+            if let Some(number) = same.get(&row.try_get::<Vec<u8>>("", "k_fingerprint")?) {
+                self.numbered.insert(number.clone(), KnownChild::read(&row, actor)?);
+            }
         }
         Ok(())
     }
@@ -88,11 +90,12 @@ impl Known {
         let mut list = List::default();
         for (at, draft) in drafts.iter().enumerate() {
             let child = &draft.child;
-            let gram = domain.keys.whole_name(&child.name);
             let county = child.accepting_division - child.accepting_division % 1_000_000;
-            list.push(|out| {
-                let _ = write!(out, r#"{{"n":{at},"gram":{gram},"low":{county},"high":{},"born":"{}"}}"#, county + 999_999, child.birth_date);
-            });
+            for gram in domain.keys.whole_names(&child.name) {
+                list.push(|out| {
+                    let _ = write!(out, r#"{{"n":{at},"gram":{gram},"low":{county},"high":{},"born":"{}"}}"#, county + 999_999, child.birth_date);
+                });
+            }
         }
         if list.is_empty() {
             return Ok(());
@@ -150,9 +153,9 @@ impl Known {
     }
 
     async fn adults(&mut self, domain: &Domain, actor: &Actor, tx: &Tx, drafts: &[Draft]) -> Result<()> {
-        let mut list = List::default();
+        let (mut list, mut same) = (List::default(), HashMap::new());
         for number in drafts.iter().flat_map(|draft| &draft.persons).filter_map(|p| p.person.identity_number.as_ref()) {
-            list.bytes(&domain.keys.fingerprint(number.as_str()));
+            look_for(domain, number, &mut list, &mut same);
         }
         if list.is_empty() {
             return Ok(());
@@ -180,13 +183,21 @@ impl Known {
                 // An import lands by grants alone.
                 named: None,
             };
-            let fingerprint: Vec<u8> = row.try_get("", "k_fingerprint")?;
+            let Some(number) = same.get(&row.try_get::<Vec<u8>>("", "k_fingerprint")?) else { continue };
             let seen = check!("import.adult", actor.lens.child(&keys).is_some_and(|access| access.decisions.of(DataClass::Family) == Decision::Show));
-            if seen && !self.persons.contains_key(&fingerprint) {
-                self.persons.insert(fingerprint, vec![Stored::open(domain, &row)?]);
+            if seen && !self.persons.contains_key(number) {
+                self.persons.insert(number.clone(), vec![Stored::open(domain, &row)?]);
             }
         }
         Ok(())
+    }
+}
+
+/// Asks for a number under every key, and remembers under which text it is known here.
+fn look_for(domain: &Domain, number: &entity::IdentityNumber, list: &mut List, same: &mut HashMap<Vec<u8>, Vec<u8>>) {
+    for fingerprint in domain.keys.fingerprints(number.as_str()) {
+        list.bytes(&fingerprint);
+        same.insert(fingerprint, domain.keys.same_number(number.as_str()));
     }
 }
 

@@ -5,6 +5,7 @@ use super::known::Stored;
 use crate::access::Actor;
 use crate::app::Domain;
 use crate::error::Result;
+use crate::registry::identity_rows;
 use crate::registry::gram_rows;
 use crate::registry::person::relation_row;
 use crate::sealing::Place;
@@ -61,7 +62,7 @@ impl<'a> Landing<'a> {
         let id = draft.child.id;
         let rows = draft.child.rows(self.domain, by, now)?;
         self.children.push(rows.child);
-        self.numbers.extend(rows.identity);
+        self.numbers.extend(rows.identities);
         self.grams.extend(rows.grams);
         self.note(&child::TABLE, id, id);
         let mut ids = Vec::with_capacity(draft.persons.len());
@@ -130,24 +131,19 @@ impl<'a> Landing<'a> {
     /// The person on file of whom nothing differs, or a new one.
     fn person(&mut self, draft: &Draft, one: &DraftPerson, known: &mut HashMap<Vec<u8>, Vec<Stored>>) -> Result<Uuid> {
         let new = &one.person;
-        let fingerprint = new.identity_number.as_ref().map(|n| self.domain.keys.fingerprint(n.as_str()));
-        if let Some(fingerprint) = &fingerprint
-            && let Some(stored) = known.get(fingerprint).and_then(|all| all.iter().find(|stored| stored.agrees(new)))
+        let number = new.identity_number.as_ref().map(|n| (self.domain.keys.same_number(n.as_str()), self.domain.keys.fingerprints(n.as_str())));
+        if let Some((same, _)) = &number
+            && let Some(stored) = known.get(same).and_then(|all| all.iter().find(|stored| stored.agrees(new)))
         {
             return Ok(stored.id);
         }
         self.persons.push(new.row(self.domain, self.by, self.now)?);
         self.note(&person::TABLE, new.id, draft.child.id);
-        if let Some(fingerprint) = fingerprint {
-            if !known.contains_key(&fingerprint) {
-                self.adults.push(identity_registry::ActiveModel {
-                    fingerprint: Set(fingerprint.clone()),
-                    subject: Set("PERSON".to_owned()),
-                    subject_id: Set(new.id),
-                    office: Set(draft.child.accepting_division),
-                });
+        if let Some((same, fingerprints)) = number {
+            if !known.contains_key(&same) {
+                self.adults.extend(identity_rows(fingerprints, "PERSON", new.id, draft.child.accepting_division));
             }
-            known.entry(fingerprint).or_default().push(Stored::of(new));
+            known.entry(same).or_default().push(Stored::of(new));
         }
         Ok(new.id)
     }
