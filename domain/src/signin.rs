@@ -106,11 +106,11 @@ impl Domain {
         if let Some(client) = asking.bound.client() {
             self.check_client(client, id, &asking.bound).await?;
         }
-        let divisions = match asking.bound.divisions() {
+        let divisions = match asking.bound.divisions().filter(|_| !mutant::off("bound.divisions")) {
             Some(codes) => Some(self.divisions_of_token(codes, now).await?),
             None => None,
         };
-        if let Some(session) = session.filter(|s| !s.strong) {
+        if let Some(session) = session.filter(|s| !check!("session.strong", s.strong)) {
             // Nothing that was granted holds before there is a second factor.
             let bare = Account { grants: Arc::default(), ..Account::clone(&account) };
             return Ok(Actor { session: Some(session), ..self.actor(&bare, Asking { purpose: None, ..asking }, divisions.as_deref())? });
@@ -151,7 +151,7 @@ impl Domain {
     fn actor(&self, account: &Account, asking: Asking, divisions: Option<&[(i64, i64)]>) -> std::result::Result<Actor, SignInError> {
         let mut granted: BTreeSet<&str> = account.grants.iter().map(|g| g.purpose.as_str()).collect();
         if let Some(bound) = asking.bound.purpose() {
-            granted.retain(|purpose| *purpose == bound);
+            granted.retain(|purpose| check!("bound.stated", *purpose == bound));
         }
         let purpose = match asking.purpose.as_deref().or(asking.bound.purpose()).map(str::to_owned) {
             Some(purpose) if check!("purpose.granted", granted.contains(purpose.as_str())) => purpose,
@@ -171,10 +171,10 @@ impl Domain {
             }
             None => lens = lens.with_named(account.id, &named, &purpose),
         }
-        if let Some(bound) = asking.bound.purpose() {
+        if let Some(bound) = asking.bound.purpose().filter(|_| !mutant::off("bound.purpose")) {
             grants = Arc::new(grants.iter().filter(|g| g.purpose == bound).cloned().collect());
         }
-        if let Some(scopes) = asking.bound.scopes() {
+        if let Some(scopes) = asking.bound.scopes().filter(|_| !mutant::off("bound.scopes")) {
             lens = lens.scoped_to(scopes);
         }
         Ok(Actor {
@@ -207,7 +207,7 @@ impl Domain {
             .add(g("account_id").equals((Alias::new("a"), Alias::new("id"))))
             .add(g("valid_from").lte(if mutant::off("grant.from") { now + TimeDelta::days(3650) } else { now }))
             .add(g("valid_to").gt(if mutant::off("grant.to") { now - TimeDelta::days(3650) } else { now }))
-            .add(if mutant::off("grant.state") { Expr::val(1).eq(1) } else { g("state").eq(GrantState::InForce.name()) });
+            .add(mutant::unless("grant.state", g("state").eq(GrantState::InForce.name())));
         select
             .from_as(Alias::new("account"), Alias::new("a"))
             .join_as(sea_orm::JoinType::LeftJoin, Alias::new("access_grant"), Alias::new("g"), in_force)

@@ -212,7 +212,7 @@ impl Schema {
 
     /// A session without a second factor gets to one, and nowhere else.
     async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
-        if prepared.enrolling || actor.session.is_none_or(|session| session.strong) {
+        if prepared.enrolling || check!("session.enrolling", actor.session.is_none_or(|session| session.strong)) {
             return None;
         }
         let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
@@ -269,8 +269,8 @@ impl Schema {
             children: disclosed.children.into_iter().collect(),
         };
         match self.domain.audit.write(entry).await {
-            Ok(()) => response,
-            Err(_) => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
+            written if check!("audit.durable", written.is_ok()) => response,
+            _ => *refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]),
         }
     }
 }

@@ -11,6 +11,7 @@ mod leaks;
 mod matrix;
 mod mutants;
 mod named;
+mod strangers;
 mod support;
 
 use graphql::Schema;
