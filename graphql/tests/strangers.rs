@@ -163,6 +163,10 @@ pub async fn readers_of_a_file(world: &World) -> Verdict {
     let both = world.under(&policy, SOMEBODY, vec![grant("decides", 520_000_000_000, "work"), grant("reads", 520_000_000_000, "work")], "work");
     let answer = act(world, &both, "decideAccessRequest", json!({ "accessId": access, "expectedVersion": 1, "grant": true })).await;
     must!(codes(&answer, "decideAccessRequest") == ["OUT_OF_REACH@accessId"], "{answer}");
+    let policy = Policy::parse(&READERS.replace("write = [\"access\"]", "")).map_err(|e| e.to_string())?;
+    let neither = world.under(&policy, SOMEBODY, vec![grant("decides", 520_000_000_000, "work")], "work");
+    let answer = act(world, &neither, "decideAccessRequest", json!({ "accessId": access, "expectedVersion": 1, "grant": true })).await;
+    must!(answer["errors"][0]["extensions"]["subject"] == "input.grant", "{answer}");
     Ok(())
 }
 
