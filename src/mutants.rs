@@ -1,13 +1,12 @@
 //! The checks of the program itself (tokens, origins, uploads), each switched off once: one of these tests must then fail.
+//! Those that only a running server makes are tried in `tests/wire/mutants.rs`.
 
 use crate::http::cors;
 use crate::oauth::tests as machines;
 use crate::token::{issuer_tests, tests as tokens};
 use axum::http::{HeaderMap, HeaderValue, header};
-use domain::access::mutant;
+use domain::access::trial::{self, Killer};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 /// A page's socket and a page's request: of a listed origin, or of this host; never of another.
 pub fn only_listed_origins_are_let_in() {
@@ -82,20 +81,6 @@ const KILLERS: &[(&str, fn())] = &[
     ("keys of issuers", issuer_tests::an_issuer_that_names_another_or_does_not_answer_has_no_keys),
 ];
 
-/// Checks that only a running server makes, each with the test over the wire that looks at it. They are not switched off
-/// here, and so are not counted as killed.
-const OVER_THE_WIRE: &[(&str, &str)] = &[
-    ("assertion.audience", "what_is_wrong_with_a_request_for_a_token_is_told_by_rfc_6749"),
-    ("assertion.once", "a_used_assertion_is_remembered_over_a_restart"),
-    ("client.active", "a_disabled_client_is_out_within_seconds"),
-    ("dpop.bulk", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
-    ("dpop.key", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
-    ("dpop.once", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
-    ("dpop.scheme", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
-    ("dpop.unbound", "bulk_needs_a_key_and_its_token_is_good_with_that_key_alone"),
-    ("documents.enforced", "a_client_that_is_held_to_its_list_runs_nothing_else"),
-];
-
 #[test]
 fn origins() {
     only_listed_origins_are_let_in();
@@ -106,58 +91,28 @@ fn uploads() {
     uploads_go_by_the_purpose_stated();
 }
 
-fn named_in_the_sources() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("readable").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            if path.ends_with("src/mutants.rs") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            for way in ["check!(", "mutant::off("] {
-                for (at, _) in text.match_indices(way) {
-                    if let Some((name, _)) = text[at + way.len()..].trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')) {
-                        found.insert(name.to_owned());
-                    }
-                }
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn no_check_of_the_program_can_go_without_a_test_that_fails() {
-    let quiet = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !mutant::is_any_off() {
-            quiet(info);
-        }
-    }));
-    let mut names = named_in_the_sources();
-    let wire = ["oauth", "documents"].map(|file| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/{file}.rs"))).expect("readable"));
-    for (name, test) in OVER_THE_WIRE {
-        assert!(names.remove(*name), "{name} is no check any more");
-        assert!(wire.iter().any(|text| text.contains(&format!("fn {test}("))), "{test} is gone");
-    }
-    let mut survivors = Vec::new();
-    for (name, run) in KILLERS {
-        assert!(catch_unwind(AssertUnwindSafe(run)).is_ok(), "{name} fails with every check in place");
-    }
-    for name in &names {
-        mutant::switch_off(Some(name));
-        let killed = KILLERS.iter().any(|(_, run)| catch_unwind(AssertUnwindSafe(run)).is_err());
-        mutant::switch_off(None);
-        if !killed {
-            survivors.push(name);
-        }
-    }
-    println!("{} mutants, {} survivors; {} more checks are looked at over the wire", names.len(), survivors.len(), OVER_THE_WIRE.len());
-    assert!(names.len() >= 20 && survivors.is_empty(), "checks that can go unnoticed: {survivors:?}");
+    let killer = |(name, run): &(&str, fn())| {
+        let run = *run;
+        Killer::new(*name, move || {
+            run();
+            true
+        })
+    };
+    let killers: Vec<Killer<'_>> = KILLERS.iter().map(killer).collect();
+    let wrong = trial::hold("program", &["src"], &killers);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The trials of all rooms together leave no check out, and keep none that is gone.
+#[test]
+fn every_check_is_on_trial() {
+    let named = trial::named_in(&["domain/src", "graphql/src", "src"]);
+    let recorded: BTreeSet<String> = trial::recorded().into_iter().map(|[_, check, _]| check).collect();
+    let whole = |check: &String| check.split_once(':').map_or_else(|| check.clone(), |(check, _)| check.to_owned());
+    let left_out: Vec<&String> = named.iter().filter(|check| !recorded.contains(*check)).collect();
+    let gone: Vec<&String> = recorded.iter().filter(|check| !named.contains(&whole(check))).collect();
+    println!("{} names, {} checks with their cases on trial", named.len(), recorded.len());
+    assert!(left_out.is_empty() && gone.is_empty(), "on no trial: {left_out:?}; in no source: {gone:?}");
 }

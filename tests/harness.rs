@@ -1,5 +1,6 @@
 //! A server of its own for each test: the built binary on a free port, with a folder and a database that go away with it.
 
+use domain::access::{mutant, trial};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,8 +25,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    pub fn all() -> [Backend; 2] {
-        [Backend::Sqlite, Backend::Postgres]
+    /// A check that is switched off is tried on SQLite alone.
+    pub fn all() -> Vec<Backend> {
+        if trial::under_way() { vec![Backend::Sqlite] } else { vec![Backend::Sqlite, Backend::Postgres] }
     }
 }
 
@@ -217,6 +219,10 @@ pub fn command(folder: &Path) -> Command {
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHILD_WELFARE_")) {
         command.env_remove(name);
+    }
+    // What is switched off for a test is switched off in its server.
+    if let Some(check) = mutant::switched_off() {
+        command.env(mutant::VARIABLE, check);
     }
     command
 }

@@ -119,7 +119,7 @@ fn noted(actor: &Actor, key: &str) -> SelectStatement {
     Query::select()
         .columns(["action", "fingerprint", "object_id", "child_id"])
         .from("idempotency")
-        .and_where(if mutant::off("idempotency.account") { Expr::val(1).eq(1) } else { Expr::col("account_id").eq(actor.account) })
+        .and_where(mutant::unless("idempotency.account", Expr::col("account_id").eq(actor.account)))
         .and_where(Expr::col("key").eq(key))
         .to_owned()
 }

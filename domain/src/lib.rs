@@ -34,6 +34,8 @@ pub mod watch;
 
 mod app;
 #[cfg(test)]
+mod mutants;
+#[cfg(test)]
 mod testing;
 
 pub use app::{AuditOptions, Domain, DomainOptions, StartError};

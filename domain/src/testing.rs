@@ -3,6 +3,7 @@
 use crate::app::{Domain, DomainOptions};
 use crate::clock::TestClock;
 use sea_orm::{ConnectionTrait, Database};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names a superuser's URL on a PostgreSQL server; without it tests run on SQLite alone.
@@ -12,6 +13,7 @@ const APPLICATION: &str = "cw_test_application";
 const MAKE_APPLICATION: &str = "DO $$ BEGIN CREATE ROLE cw_test_application LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'cw_test_application'; \
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$";
 const NOW: &str = "2026-11-24T02:00:00Z";
+const LATER: &str = "2026-11-24T03:00:00Z";
 
 pub struct TestDomain {
     pub domain: Domain,
@@ -72,6 +74,38 @@ pub async fn sqlite() -> TestDomain {
     TestDomain { domain: open(url.clone(), None, &folder, clock.clone()).await, clock, url, owner_url: None, postgres: None, folder }
 }
 
+/// With the demonstration in it: made once for all tests of a process, then copied, an hour later so that no id is made twice.
+pub async fn sqlite_prepared() -> TestDomain {
+    static MADE: tokio::sync::OnceCell<Vec<(PathBuf, Vec<u8>)>> = tokio::sync::OnceCell::const_new();
+    let made = MADE.get_or_init(async || {
+        let world = sqlite().await;
+        crate::demo::prepare(&world).await.expect("prepared");
+        world.domain.db.clone().close().await;
+        files_below(world.folder.path(), Path::new(""))
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, bytes) in made.await {
+        let there = folder.path().join(path);
+        std::fs::create_dir_all(there.parent().expect("a folder")).expect("made");
+        std::fs::write(there, bytes).expect("written");
+    }
+    let clock = Arc::new(TestClock::at(LATER.parse().expect("a time")));
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    TestDomain { domain: open(url.clone(), None, &folder, clock.clone()).await, clock, url, owner_url: None, postgres: None, folder }
+}
+
+fn files_below(root: &Path, below: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(root.join(below)).expect("readable").flatten() {
+        let path = below.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => all.extend(files_below(root, &path)),
+            false => all.push((path, std::fs::read(entry.path()).expect("readable"))),
+        }
+    }
+    all
+}
+
 /// None where no server is named.
 pub async fn postgres() -> Option<TestDomain> {
     let server = std::env::var(POSTGRES).ok()?;
@@ -91,10 +125,24 @@ pub async fn postgres() -> Option<TestDomain> {
     Some(TestDomain { domain, clock, url, owner_url, postgres: Some((server, name)), folder })
 }
 
-/// Every database there is to test on.
+/// Every database there is to test on; a check that is switched off is tried on SQLite alone.
 pub async fn each() -> Vec<TestDomain> {
     let mut all = vec![sqlite().await];
-    all.extend(postgres().await);
+    if !crate::access::trial::under_way() {
+        all.extend(postgres().await);
+    }
+    all
+}
+
+/// The same with the demonstration in each.
+pub async fn each_prepared() -> Vec<TestDomain> {
+    let mut all = vec![sqlite_prepared().await];
+    if !crate::access::trial::under_way()
+        && let Some(world) = postgres().await
+    {
+        crate::demo::prepare(&world).await.expect("prepared");
+        all.push(world);
+    }
     all
 }
 

@@ -308,7 +308,7 @@ impl Schema {
 
     /// A session without a second factor gets to one, and nowhere else.
     async fn too_weak(&self, prepared: &Prepared, actor: &Actor) -> Option<Response> {
-        if actor.session.is_none_or(|session| session.strong) || prepared.facts().is_some_and(|facts| facts.enrolling) {
+        if check!("session.enrolling", actor.session.is_none_or(|session| session.strong)) || prepared.facts().is_some_and(|facts| facts.enrolling) {
             return None;
         }
         let message = actor.language.choose("请先启用第二因子", "enrol a second factor first");
@@ -371,8 +371,10 @@ impl Schema {
             objects,
             children: disclosed.children.into_iter().collect(),
         };
-        let unwritten = |_| refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[]);
-        self.domain.audit.write(entry).await.map_err(unwritten)
+        match self.domain.audit.write(entry).await {
+            written if check!("audit.durable", written.is_ok()) => Ok(()),
+            _ => Err(refused("AUDIT_UNAVAILABLE", messages::translated("the answer cannot be put on record, and so is not given", actor.language), &[])),
+        }
     }
 }
 

@@ -21,11 +21,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 pub type Verdict = Result<(), String>;
-type Killer = fn(&World) -> Pin<Box<dyn Future<Output = Verdict> + '_>>;
+pub type Killer = fn(&World) -> Pin<Box<dyn Future<Output = Verdict> + '_>>;
 
 macro_rules! killers {
-    ($($name:ident)+) => {
-        pub const KILLERS: &[(&str, Killer)] = &[$((stringify!($name), |world| Box::pin($name(world))),)+];
+    ($list:ident: $($name:ident)+) => {
+        pub const $list: &[(&str, Killer)] = &[$((stringify!($name), |world| Box::pin($name(world))),)+];
         $(
             mod $name {
                 #[tokio::test]
@@ -39,9 +39,11 @@ macro_rules! killers {
     };
 }
 
+pub(crate) use killers;
+
 killers! {
-    purposes grants_in_time accounts_that_left hidden_is_absent versions idempotency directors related_rows uploads imports_of_others
-    import_classes subscriptions unread_columns questions_refused cursors moves
+    KILLERS: purposes grants_in_time accounts_that_left hidden_is_absent versions idempotency directors related_rows uploads imports_of_others
+    import_classes import_comparisons subscriptions unread_columns questions_refused cursors moves
 }
 
 /// A demonstration to be copied.
@@ -83,12 +85,12 @@ async fn hidden_and_seen(world: &World) -> (String, String) {
     (hidden, few[0].clone())
 }
 
-fn codes(answer: &Value, mutation: &str) -> Vec<String> {
+pub fn codes(answer: &Value, mutation: &str) -> Vec<String> {
     let errors = answer["data"][mutation]["userErrors"].as_array().into_iter().flatten();
     errors.map(|e| format!("{}@{}", e["code"].as_str().unwrap_or_default(), e["field"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join("."))).collect()
 }
 
-async fn act(world: &World, actor: &Actor, mutation: &str, input: Value) -> Value {
+pub async fn act(world: &World, actor: &Actor, mutation: &str, input: Value) -> Value {
     let capital = format!("{}{}", mutation[..1].to_uppercase(), &mutation[1..]);
     world.ask(actor, &format!("mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ userErrors {{ code field }} }} }}"), json!({ "input": input })).await
 }
@@ -353,6 +355,39 @@ pub async fn import_classes(world: &World) -> Verdict {
     }
     let report = import(world, &narrow, "姓名,性别,出生日期,村\n甲,男,2016-01-01,谢坝村\n", true).await?;
     must!(report.landed == 1, "{report:?}");
+    // Of the two that every row needs, one is not enough.
+    for one in ["registry", "identity"] {
+        let policy = Policy::parse(&NARROW.replace("write = [\"registry\", \"identity\"]", &format!("write = [{one:?}]"))).map_err(|e| e.to_string())?;
+        let grant = Grant { role: "narrow".into(), ..village_grant("narrow", COUNTY) };
+        let narrower = world.under(&policy, Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063), vec![grant], "casework");
+        let report = import(world, &narrower, "姓名,性别,出生日期,村\n甲,男,2016-01-01,谢坝村\n", true).await?;
+        must!(report.landed == 0, "{one} was enough: {report:?}");
+    }
+    Ok(())
+}
+
+/// A comparison tells of no field that the importer is not shown, and finds no adult in a family that is hidden.
+pub async fn import_comparisons(world: &World) -> Verdict {
+    let (officer, township) = (world.persona("county-officer").await, world.persona("township-supervisor").await);
+    let sheet = |schooling: &str| format!("姓名,身份证号,性别,出生日期,村,就学情况\n甲三,110101201503070026,女,2015-03-07,谢坝村,{schooling}\n");
+    let report = import(world, &officer, &sheet("小学"), false).await?;
+    must!(report.landed == 1, "{report:?}");
+    let policy = Policy::parse(&NARROW.replace("write = [\"registry\", \"identity\"]", "write = [\"registry\", \"identity\", \"education\"]")).map_err(|e| e.to_string())?;
+    let grant = Grant { role: "narrow".into(), ..village_grant("narrow", COUNTY) };
+    let blind = world.under(&policy, Uuid::from_u128(0x0193_0000_0000_7000_8000_0001_0000_0063), vec![grant], "casework");
+    let report = import(world, &blind, &sheet("初中"), true).await?;
+    must!(report.unchanged == 1 && report.review == 0, "what the importer is not shown is told of: {report:?}");
+    let hidden = "姓名,性别,出生日期,村,父亲姓名,父亲身份证号\n甲四,男,2016-04-04,VILLAGE,NAME,110101198001010053\n";
+    let far = world.ask(&officer, "{ division(code: \"520324113205\") { name } }", json!({})).await["data"]["division"]["name"].as_str().unwrap_or_default().to_owned();
+    let other = world.viewer(vec![village_grant("township-supervisor", 520_324_113_000)], "casework");
+    let report = import(world, &other, &hidden.replace("VILLAGE", &far).replace("NAME", "王甲"), false).await?;
+    must!(report.landed == 1, "{far}: {report:?}");
+    let report = import(world, &township, &hidden.replace("VILLAGE", "谢坝村").replace("NAME", "王甲").replace("甲四", "甲五"), false).await?;
+    must!(report.landed == 1, "{report:?}");
+    let text = "{ a: children(filter: { name: \"甲四\" }) { nodes { ...f } } b: children(filter: { name: \"甲五\" }) { nodes { ...f } } } fragment f on Child { relations { nodes { person { id } } } }";
+    let found = world.ask(&officer, text, json!({})).await;
+    let father = |child: &str| found["data"][child]["nodes"][0]["relations"]["nodes"][0]["person"]["id"].clone();
+    must!(father("a").is_string() && father("b").is_string() && father("a") != father("b"), "somebody of a hidden family: {found}");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod matrix;
 mod mutants;
 mod named;
 mod second_wall;
+mod strangers;
 mod support;
 mod ways;
 

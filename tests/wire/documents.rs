@@ -35,7 +35,7 @@ fn code(body: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_client_that_is_held_to_its_list_runs_nothing_else() {
+pub async fn a_client_that_is_held_to_its_list_runs_nothing_else() {
     for backend in Backend::all() {
         let server = Start::demo(backend).env("DOCUMENTS__MODE", "enforce").start().await;
         let (done, said) = load(&server, "demo-partner", &[GOOD]);

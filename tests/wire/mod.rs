@@ -4,6 +4,7 @@ mod command;
 mod documents;
 mod hostile;
 mod http;
+mod mutants;
 mod network;
 pub mod oauth;
 mod rates;

@@ -157,7 +157,7 @@ async fn a_signed_assertion_gets_a_token_for_one_purpose_once() {
 }
 
 #[tokio::test]
-async fn a_used_assertion_is_remembered_over_a_restart() {
+pub async fn a_used_assertion_is_remembered_over_a_restart() {
     let mut server = Start::demo(Backend::Sqlite).start().await;
     let form = {
         let machine = Machine::of(&server, PARTNER);
@@ -171,7 +171,7 @@ async fn a_used_assertion_is_remembered_over_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_for_a_token_is_told_by_rfc_6749() {
+pub async fn what_is_wrong_with_a_request_for_a_token_is_told_by_rfc_6749() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let machine = Machine::of(&server, PARTNER);
     let good = || machine.assertion(&json!({}), &json!({}));
@@ -261,7 +261,7 @@ async fn a_token_is_good_for_its_scopes_and_divisions_alone() {
 }
 
 #[tokio::test]
-async fn bulk_needs_a_key_and_its_token_is_good_with_that_key_alone() {
+pub async fn bulk_needs_a_key_and_its_token_is_good_with_that_key_alone() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let machine = Machine::of(&server, IMPORTER);
     let bulk = &[("scope", "read bulk:import")];
@@ -369,7 +369,7 @@ async fn signing_keys_change_without_a_gap() {
 }
 
 #[tokio::test]
-async fn a_disabled_client_is_out_within_seconds() {
+pub async fn a_disabled_client_is_out_within_seconds() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let machine = Machine::of(&server, PARTNER);
     let token = machine.token(&[]).await;

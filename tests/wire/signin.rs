@@ -242,7 +242,7 @@ async fn a_refresh_token_is_good_once_and_in_a_cookie_out_of_reach() {
 }
 
 #[tokio::test]
-async fn revoked_disabled_and_signed_out_end_requests_and_sockets_within_five_seconds() {
+pub async fn revoked_disabled_and_signed_out_end_requests_and_sockets_within_five_seconds() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let id = account(&server, "wang.fang").await;
     let (_, _, codes) = enrolled(&server, "wang.fang").await;

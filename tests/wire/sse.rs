@@ -1,5 +1,5 @@
 use crate::harness::{Backend, Server, Start};
-use domain::demo::DEMO_CHILD;
+use domain::demo::{DEMO_CHILD, VILLAGE_DIRECTOR};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -48,7 +48,7 @@ async fn a_subscription_hears_what_changes_and_idle_streams_carry_comments() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_soon_after_its_token_and_says_why() {
+pub async fn a_stream_ends_soon_after_its_token_and_says_why() {
     let server = Start::demo(Backend::Sqlite).start().await;
     let token = server.sign(&json!({}), &server.claims("county-officer", 3));
     let mut stream = ask(&server, &token, &subscription()).await;
@@ -56,6 +56,25 @@ async fn a_stream_ends_soon_after_its_token_and_says_why() {
     tokio::time::timeout(Duration::from_secs(15), until(&mut stream, &mut seen, "event: complete\ndata: \n\n")).await.unwrap().unwrap();
     assert!(seen.contains(r#""code":"UNAUTHENTICATED""#), "{seen}");
     assert!(stream.chunk().await.unwrap().is_none());
+}
+
+/// Whatever the change is: with other grants another file may be open, so the client comes back and is looked at anew.
+#[tokio::test]
+pub async fn a_stream_ends_when_its_grants_change() {
+    let server = Start::demo(Backend::Sqlite).start().await;
+    let mut stream = ask(&server, &server.token("village-director"), &subscription()).await;
+    let mut seen = String::new();
+    until(&mut stream, &mut seen, "event: next").await.unwrap();
+    let propose = "mutation($input: ProposeGrantInput!) { proposeGrant(input: $input) { grant { id version } userErrors { code } } }";
+    let until_then = "2027-01-31T00:00:00Z";
+    let input = json!({ "accountId": format!("Account:{VILLAGE_DIRECTOR}"), "role": "village-director", "divisionCode": "520324202000", "purpose": "casework", "validTo": until_then, "reason": "the neighbouring village has nobody" });
+    let (_, proposed) = server.viewer("county-officer").post(propose, json!({ "input": input })).await;
+    let grant = &proposed["data"]["proposeGrant"]["grant"];
+    let approve = "mutation($input: DecideGrantInput!) { approveGrant(input: $input) { grant { state } userErrors { code } } }";
+    let (_, approved) = server.viewer("security-administrator").post(approve, json!({ "input": { "grantId": grant["id"], "expectedVersion": grant["version"] } })).await;
+    assert_eq!(approved["data"]["approveGrant"]["grant"]["state"], "IN_FORCE", "{proposed} {approved}");
+    tokio::time::timeout(Duration::from_secs(6), until(&mut stream, &mut seen, "event: complete\ndata: \n\n")).await.expect("within six seconds").unwrap();
+    assert!(seen.contains(r#""code":"FORBIDDEN""#), "{seen}");
 }
 
 #[tokio::test]

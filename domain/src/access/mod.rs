@@ -7,6 +7,8 @@ pub mod mask;
 pub mod mutant;
 pub mod policy;
 pub mod scope;
+#[cfg(any(test, feature = "mutants"))]
+pub mod trial;
 pub(crate) mod wall;
 
 pub use actor::{Actor, Grant, Language, SessionRef};

@@ -1,6 +1,8 @@
 //! Every condition that access hangs on has a name. A build with the feature `mutants`, which only tests ask for, can switch
-//! one off at run time, on its own thread: a test that then still passes does not look. Without the feature nothing of this
-//! is in the program: [`off`] is `false` to the compiler.
+//! one off at run time, on its own thread or by `CW_MUTANT` in the whole process: a test that then still passes does not
+//! look. Without the feature nothing of this is in the program: [`off`] is `false` to the compiler.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
 
 /// A condition that access hangs on, under its name: `check!("reach.category", mine == theirs)`.
 #[macro_export]
@@ -10,32 +12,45 @@ macro_rules! check {
     };
 }
 
+/// A condition of a statement, under its name.
+pub fn unless(check: &'static str, condition: Expr) -> Expr {
+    if off(check) { Expr::val(1).eq(1) } else { condition }
+}
+
 /// Whether this check is switched off.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(any(test, feature = "mutants")))]
 #[inline(always)]
 pub const fn off(_check: &'static str) -> bool {
     false
 }
 
 /// Whether this check is switched off, for everything or for the named one of its cases.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(any(test, feature = "mutants")))]
 #[inline(always)]
 pub const fn off_for(_check: &'static str, _case: &str) -> bool {
     false
 }
 
-#[cfg(feature = "mutants")]
-pub use switch::{asked, is_any_off, off, off_for, switch_off};
+#[cfg(any(test, feature = "mutants"))]
+pub use switch::{VARIABLE, asked, off, off_for, switch_off, switched_off};
 
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 mod switch {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
-    #[derive(Default)]
+    /// Names the check that is off in a process from its start.
+    pub const VARIABLE: &str = "CW_MUTANT";
+
     struct Switch {
         off: Option<String>,
         asked: BTreeSet<String>,
+    }
+
+    impl Default for Switch {
+        fn default() -> Switch {
+            Switch { off: std::env::var(VARIABLE).ok(), asked: BTreeSet::new() }
+        }
     }
 
     // A test runs on one thread with all its tasks: those beside it keep their checks.
@@ -68,9 +83,9 @@ mod switch {
         SWITCH.with_borrow_mut(|switch| switch.off = check.map(str::to_owned));
     }
 
-    /// Whether a check is switched off on this thread.
-    pub fn is_any_off() -> bool {
-        SWITCH.with_borrow(|switch| switch.off.is_some())
+    /// The check that is switched off on this thread.
+    pub fn switched_off() -> Option<String> {
+        SWITCH.with_borrow(|switch| switch.off.clone())
     }
 
     /// The checks that were asked on this thread since the last call.

@@ -6,12 +6,13 @@ mod proofs;
 mod register;
 pub mod unlisted;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use register::{ChangeClient, RegisterClient, SetClientKeys};
 
 use crate::access::{Actor, Bound};
 use crate::app::Domain;
+use crate::check;
 use crate::audit::Entry;
 use crate::error::{Error, Result};
 use crate::signin::SignInError;
@@ -145,7 +146,8 @@ impl Domain {
         let client = self.client(client).await?.ok_or(SignInError::Unknown)?;
         let purpose = bound.purpose().is_none_or(|purpose| client.purposes.contains(purpose));
         let scopes = bound.scopes().is_none_or(|scopes| scopes.is_subset(&client.scopes));
-        if client.active && client.account == account && purpose && scopes { Ok(()) } else { Err(SignInError::Unknown) }
+        let stands = check!("client.stopped", client.active) && check!("client.account", client.account == account) && check!("client.purpose", purpose) && check!("client.scopes", scopes);
+        if stands { Ok(()) } else { Err(SignInError::Unknown) }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{LONGEST_TOKEN, SHORTEST_TOKEN, keys};
 use crate::access::bound::SCOPES;
-use crate::access::{Actor, RowAccess};
+use crate::access::{Actor, RowAccess, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::{Problems, UserErrorCode};
@@ -13,7 +14,7 @@ use entity::codes::{AccountState, ClientKind, DocumentMode};
 use entity::tables::client;
 use sea_orm::ActiveValue::Set;
 use sea_orm::FromQueryResult;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, JoinType, Query};
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
@@ -64,9 +65,17 @@ impl Work<'_> {
     pub(super) async fn client(&mut self, id: Uuid) -> Result<Option<(client::Model, RowAccess)>> {
         let mut select = Query::select();
         for column in client::TABLE.columns {
-            select.column(column.name);
+            select.column((Alias::new("t"), Alias::new(column.name)));
         }
-        select.from("client").and_where(Expr::col("id").eq(id));
+        let on = Expr::col((Alias::new("c"), Alias::new("id"))).equals((Alias::new("t"), Alias::new("account_id")));
+        select
+            .from_as(Alias::new("client"), Alias::new("t"))
+            .join_as(JoinType::InnerJoin, Alias::new("account"), Alias::new("c"), on)
+            .and_where(Expr::col((Alias::new("t"), Alias::new("id"))).eq(id));
+        // One out of reach takes no statement more than one that is not there.
+        if !mutant::off("client.scope") {
+            select.cond_where(self.actor.lens.accounts("c", &[]).condition());
+        }
         if self.domain.db.is_postgres() {
             select.lock_exclusive();
         }
@@ -188,7 +197,7 @@ impl Domain {
         };
         let mut set = vec![("state", AccountState::Active.name().into())];
         match row.proposed_by {
-            Some(proposer) if proposer == actor.account => return work.refuse_with(UserErrorCode::OwnProposal, "clientId").await,
+            Some(proposer) if !check!("client.proposer", proposer != actor.account) => return work.refuse_with(UserErrorCode::OwnProposal, "clientId").await,
             Some(_) => set.extend([
                 ("jwks", row.proposed_jwks.clone().into()),
                 ("jwks_uri", row.proposed_jwks_uri.clone().into()),

@@ -20,7 +20,7 @@ const COUNTY: i64 = 520_324_000_000;
 const TOWNSHIP: i64 = 520_324_202_000;
 const ELSEWHERE: i64 = 130_101_000_000;
 
-async fn account(world: &TestDomain, name: &str, grants: &[(&str, &str, i64)]) -> Uuid {
+pub(crate) async fn account(world: &TestDomain, name: &str, grants: &[(&str, &str, i64)]) -> Uuid {
     let (id, now) = (world.clock.id(), world.clock.now());
     let mut tx = world.db.begin().await.expect("begun");
     tx.insert(account::ActiveModel {
@@ -130,7 +130,7 @@ fn bound(client: Uuid, purpose: Option<&str>, divisions: Option<&[i64]>, scopes:
 }
 
 #[tokio::test]
-async fn one_administrator_registers_and_another_enables() {
+pub(crate) async fn one_administrator_registers_and_another_enables() {
     for world in testing::each().await {
         let Setup { world, machine, system, security } = setup(world).await;
         let meta = Meta::default();
@@ -165,7 +165,7 @@ async fn one_administrator_registers_and_another_enables() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_registration_is_told() {
+pub(crate) async fn what_is_wrong_with_a_registration_is_told() {
     let Setup { world, machine, system, .. } = setup(testing::sqlite().await).await;
     let meta = Meta::default();
     let good = registration(machine);
@@ -217,7 +217,7 @@ fn only_public_keys_for_signing_are_kept() {
 }
 
 #[tokio::test]
-async fn a_token_narrows_the_grants_and_never_adds_to_them() {
+pub(crate) async fn a_token_narrows_the_grants_and_never_adds_to_them() {
     let Setup { world, machine, system, security } = setup(testing::sqlite().await).await;
     let meta = Meta::default();
     let client = done(world.register_client(&system, &registration(machine), &meta).await);
@@ -252,7 +252,7 @@ async fn a_token_narrows_the_grants_and_never_adds_to_them() {
 }
 
 #[tokio::test]
-async fn a_proof_is_used_once_until_it_is_forgotten() {
+pub(crate) async fn a_proof_is_used_once_until_it_is_forgotten() {
     for world in testing::each().await {
         let until = world.clock.now() + TimeDelta::seconds(60);
         assert!(world.use_once("assertion", "a", "1", until).await.unwrap());
@@ -267,7 +267,7 @@ async fn a_proof_is_used_once_until_it_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_list_of_documents_is_loaded_looked_up_and_taken_away() {
+pub(crate) async fn a_list_of_documents_is_loaded_looked_up_and_taken_away() {
     for world in testing::each().await {
         let Setup { world, machine, system, security } = setup(world).await;
         let client = done(world.register_client(&system, &registration(machine), &Meta::default()).await);

@@ -146,7 +146,7 @@ impl Domain {
             .column("file_name")
             .from("upload")
             .and_where(Expr::col("id").eq(input.upload))
-            .and_where(if mutant::off("upload.owner") { Expr::val(1).eq(1) } else { Expr::col("account_id").eq(actor.account) })
+            .and_where(mutant::unless("upload.owner", Expr::col("account_id").eq(actor.account)))
             .to_owned();
         let Some(row) = self.db.as_viewer(&actor.lens).one(&select).await? else {
             return Ok((Err(refused(UserErrorCode::UploadNotFound, "uploadId", None)), source));

@@ -87,7 +87,7 @@ impl Domain {
         if work.tx.execute_update(&update).await? != all.len() as u64 {
             return work.refuse_with(UserErrorCode::StaleVersion, "fromAccountId").await;
         }
-        if input.end_grants && !work.end_grants(input.from).await? {
+        if input.end_grants && !check!("hand-over.grants", work.end_grants(input.from).await?) {
             return work.refuse_with(UserErrorCode::OutOfReach, "endGrants").await;
         }
         let id = self.clock.id();

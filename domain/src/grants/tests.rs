@@ -73,9 +73,8 @@ async fn children(world: &TestDomain, actor: &Actor) -> i64 {
 }
 
 #[tokio::test]
-async fn a_grant_takes_two_persons_and_has_an_end() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn a_grant_takes_two_persons_and_has_an_end() {
+    for world in testing::each_prepared().await {
         let (meta, now) = (Meta::default(), world.clock.now());
         let new = newcomer(&world, "new-director", VILLAGE).await;
         let county = actor(&world, "county-officer").await;
@@ -93,6 +92,10 @@ async fn a_grant_takes_two_persons_and_has_an_end() {
         assert_eq!(code(world.reject_grant(&security, &decision(own, 1), &meta).await.expect("answered")), UserErrorCode::SamePerson);
         let for_self = proposal(security.account, "security-administrator", 0, "administration", now);
         assert_eq!(code(world.propose_grant(&security, &for_self, &meta).await.expect("answered")), UserErrorCode::SamePerson);
+        crate::clients::tests::account(&world, "second-security", &[("security-administrator", "administration", 0)]).await;
+        let second = actor(&world, "second-security").await;
+        let for_first = done(world.propose_grant(&second, &proposal(security.account, "security-administrator", 0, "administration", now), &meta).await.expect("proposed"));
+        assert_eq!(code(world.approve_grant(&security, &decision(for_first, 1), &meta).await.expect("answered")), UserErrorCode::SamePerson);
         // Its end is an end, to the moment that accounts are remembered.
         world.clock.advance(TimeDelta::days(91));
         assert_eq!(children(&world, &actor(&world, "new-director").await).await, 0);
@@ -104,9 +107,8 @@ async fn a_grant_takes_two_persons_and_has_an_end() {
 }
 
 #[tokio::test]
-async fn one_person_revokes_at_once() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn one_person_revokes_at_once() {
+    for world in testing::each_prepared().await {
         let (meta, now) = (Meta::default(), world.clock.now());
         let new = newcomer(&world, "new-director", VILLAGE).await;
         let (county, security) = (actor(&world, "county-officer").await, actor(&world, "security-administrator").await);
@@ -121,10 +123,9 @@ async fn one_person_revokes_at_once() {
 }
 
 #[tokio::test]
-async fn duties_are_separated_and_a_proposal_is_checked() {
+pub(crate) async fn duties_are_separated_and_a_proposal_is_checked() {
     use UserErrorCode::{DateOrder, OrganisationRequired, PeriodTooLong, PurposeNotOfRole, SeparationOfDuties, UnknownRole};
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+    for world in testing::each_prepared().await {
         let (meta, now) = (Meta::default(), world.clock.now());
         let (county, security) = (actor(&world, "county-officer").await, actor(&world, "security-administrator").await);
         let system = actor(&world, "system-administrator").await;
@@ -163,9 +164,8 @@ async fn duties_are_separated_and_a_proposal_is_checked() {
 }
 
 #[tokio::test]
-async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
+    for world in testing::each_prepared().await {
         let meta = Meta::default();
         let county = actor(&world, "county-officer").await;
         let from = crate::demo::VILLAGE_DIRECTOR;
@@ -181,7 +181,10 @@ async fn a_caseload_moves_in_one_act_and_every_child_is_named() {
         let caseload = of(from).await;
         assert!(caseload.len() > 5);
         let input = HandOver { from, to, reason: "moves to another county".into(), end_grants: true };
-        // A child out of reach holds the whole act back.
+        // What is not the county's to take away holds it back, and so does a child out of reach.
+        let national = crate::clients::tests::account(&world, "national", &[("national-officer", "supervision", 0)]).await;
+        let held = HandOver { from: national, ..input.clone() };
+        assert_eq!(code(world.hand_over(&county, &held, &meta).await.expect("answered")), UserErrorCode::OutOfReach);
         let far = *caseload.iter().next().expect("one");
         let place = |division: i64| {
             let (world, divisions) = (&world, ["household_division", "residence_division", "accepting_division"]);

@@ -64,7 +64,7 @@ impl Domain {
             let id: Uuid = row.try_get_by_index(0)?;
             let accepting: i64 = row.try_get_by_index(1)?;
             // Whoever may not see the number of this child is not told whose it is.
-            let seen = work.child(id).await?.is_some_and(|found| found.access.decisions.of(DataClass::Identity) == Decision::Show);
+            let seen = work.child(id).await?.is_some_and(|found| check!("lookup.seen", found.access.decisions.of(DataClass::Identity) == Decision::Show));
             status = if seen { LookupStatus::InScope } else { LookupStatus::Elsewhere };
             child = Some(id);
             // The office is the county that accepted the child.

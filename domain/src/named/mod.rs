@@ -19,6 +19,7 @@ pub use request::{AccessFilter, DecideAccess, EndAccess, RequestAccess};
 pub use sealed::RecordSealed;
 
 use crate::access::RowAccess;
+use crate::access::mutant::unless;
 use crate::command::Work;
 use crate::error::{Error, Result};
 use crate::problems::UserErrorCode;
@@ -32,7 +33,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Which child: by a look-up of one's own, or by its id.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +78,9 @@ impl Work<'_> {
             .value("used_at", self.now)
             .value("version", Expr::col("version").add(1))
             .and_where(Expr::col("id").eq(id))
-            .and_where(Expr::col("account_id").eq(self.actor.account))
-            .and_where(Expr::col("used_at").is_null())
-            .and_where(Expr::col("valid_to").gt(self.now))
+            .and_where(unless("lookup.own", Expr::col("account_id").eq(self.actor.account)))
+            .and_where(unless("lookup.once", Expr::col("used_at").is_null()))
+            .and_where(unless("lookup.expiry", Expr::col("valid_to").gt(self.now)))
             .and_where(Expr::col("status").ne(LookupStatus::NotOnFile.name()))
             .to_owned();
         if self.tx.execute_update(&update).await? != 1 {

@@ -131,7 +131,7 @@ impl Domain {
         match row.state {
             AccessState::Requested => {
                 // The decider answers for the file, and gives nothing he does not see himself.
-                let Some(found) = work.child(row.child_id).await?.filter(|found| found.access.actions.contains("decideAccessRequest")) else {
+                let Some(found) = work.child(row.child_id).await?.filter(|found| check!("access.office", found.access.actions.contains("decideAccessRequest"))) else {
                     return work.refuse_with(UserErrorCode::OutOfReach, "accessId").await;
                 };
                 let asked = parted(&row.classes);

@@ -1,3 +1,5 @@
+pub(crate) mod limits;
+
 use super::*;
 use crate::access::Actor;
 use crate::clock::Clock;
@@ -63,9 +65,8 @@ async fn status(world: &TestDomain, actor: &Actor, lookup: Uuid) -> String {
 }
 
 #[tokio::test]
-async fn a_look_up_says_where_and_no_more_and_is_counted() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn a_look_up_says_where_and_no_more_and_is_counted() {
+    for world in testing::each_prepared().await {
         let near = actor(&world, "township-supervisor").await;
         let (far, number) = far_child(&world).await;
         let own = sees(&world, &near, DEMO_CHILD, "identity_number").await.expect("there").text().expect("a number").to_owned();
@@ -104,9 +105,8 @@ fn decide(access: Uuid, version: i64, grant: bool) -> DecideAccess {
 }
 
 #[tokio::test]
-async fn a_request_is_decided_by_the_office_and_ends() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn a_request_is_decided_by_the_office_and_ends() {
+    for world in testing::each_prepared().await {
         let (meta, now) = (Meta::default(), world.clock.now());
         let (near, county) = (actor(&world, "township-supervisor").await, actor(&world, "county-officer").await);
         let (far, number) = far_child(&world).await;
@@ -149,9 +149,8 @@ async fn a_request_is_decided_by_the_office_and_ends() {
 }
 
 #[tokio::test]
-async fn broken_glass_lasts_an_hour_raises_an_alert_and_is_reviewed_by_another() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn broken_glass_lasts_an_hour_raises_an_alert_and_is_reviewed_by_another() {
+    for world in testing::each_prepared().await {
         let meta = Meta::default();
         let (near, county) = (actor(&world, "township-supervisor").await, actor(&world, "county-officer").await);
         let (far, _) = far_child(&world).await;
@@ -207,9 +206,8 @@ async fn broken_glass_lasts_an_hour_raises_an_alert_and_is_reviewed_by_another()
 
 /// 未成年人保护法 art. 11.
 #[tokio::test]
-async fn a_sealed_record_takes_two_persons_and_does_not_show_that_it_is_there() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn a_sealed_record_takes_two_persons_and_does_not_show_that_it_is_there() {
+    for world in testing::each_prepared().await {
         let (meta, until) = (Meta::default(), world.clock.now() + TimeDelta::days(5));
         let (near, county) = (actor(&world, "township-supervisor").await, actor(&world, "county-officer").await);
         let security = actor(&world, "security-administrator").await;
@@ -242,9 +240,8 @@ async fn a_sealed_record_takes_two_persons_and_does_not_show_that_it_is_there() 
 }
 
 #[tokio::test]
-async fn registering_a_child_on_file_is_counted_and_on_record() {
-    for world in testing::each().await {
-        crate::demo::prepare(&world).await.expect("prepared");
+pub(crate) async fn registering_a_child_on_file_is_counted_and_on_record() {
+    for world in testing::each_prepared().await {
         let (near, auditor) = (actor(&world, "township-supervisor").await, actor(&world, "auditor").await);
         let (far, number) = far_child(&world).await;
         let input = crate::registry::RegisterChild {

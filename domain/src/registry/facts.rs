@@ -52,7 +52,7 @@ impl Domain {
             work.problems.add(UserErrorCode::DateOrder, "trueTo");
         }
         let evidence = input.evidence.as_deref().and_then(|t| work.problems.note("evidence", t));
-        let of_child = if mutant::off("fact.person") { Expr::val(1).eq(1) } else { Expr::col((Alias::new("c"), Alias::new("id"))).eq(input.child) };
+        let of_child = mutant::unless("fact.person", Expr::col((Alias::new("c"), Alias::new("id"))).eq(input.child));
         if let Some(person) = input.person
             && work.visible_person(Expr::col((Alias::new("p"), Alias::new("id"))).eq(person).and(of_child)).await?.is_none()
         {

@@ -120,7 +120,7 @@ impl Domain {
             .expr_as(Expr::col("id"), "id")
             .from_as("account", "t")
             .and_where(Expr::col("id").eq(input.director))
-            .and_where(if mutant::off("director.active") { Expr::val(1).eq(1) } else { Expr::col("state").eq(AccountState::Active.name()) });
+            .and_where(mutant::unless("director.active", Expr::col("state").eq(AccountState::Active.name())));
         if !mutant::off("director.scope") {
             select.cond_where(actor.lens.accounts("t", &[]).condition());
         }

@@ -2,18 +2,20 @@
 
 use super::{Link, Secret};
 use super::tickets::Kind;
-use crate::access::{Actor, Basis};
+use crate::access::{Actor, Basis, RowAccess, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
+use crate::read::col as t;
 use crate::sealing::Place;
 use crate::store::Tx;
 use entity::codes::AccountState;
 use entity::tables::{account, account_event};
 use entity::{CodedEnum, DivisionCode};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -61,7 +63,11 @@ impl Domain {
                 work.problems.add(UserErrorCode::Required, field);
             }
         }
-        if !in_reach(actor, "createAccount", input.division.value()) {
+        let access = access(actor, "createAccount", input.division.value());
+        if let Some(access) = &access {
+            work.may(access)?;
+        }
+        if access.is_none() {
             work.problems.add(UserErrorCode::NotFound, "divisionCode");
         } else {
             let known = Query::select().column("code").from("division").and_where(Expr::col("code").eq(input.division.value())).to_owned();
@@ -188,18 +194,23 @@ impl Domain {
         };
         let mut select = Query::select();
         for column in account::TABLE.columns {
-            select.column(column.name);
+            select.column((Alias::new("t"), Alias::new(column.name)));
         }
-        select.from("account").and_where(Expr::col("id").eq(input.account));
+        select.from_as(Alias::new("account"), Alias::new("t")).and_where(t("id").eq(input.account));
+        if !mutant::off("account.scope") {
+            select.cond_where(actor.lens.accounts("t", &[]).condition());
+        }
         if self.db.is_postgres() {
             select.lock_exclusive();
         }
         let row = work.tx.rows_seen(&actor.lens, &select).await?.into_iter().next();
         let row = row.map(|row| account::Model::from_query_result(&row, "")).transpose()?;
-        let Some(row) = row.filter(|row| in_reach(actor, action, row.division)) else {
+        let found = row.and_then(|row| access(actor, action, row.division).map(|access| (row, access)));
+        let Some((row, access)) = found else {
             return Ok(Err(work.refuse_with(UserErrorCode::NotFound, "accountId").await?));
         };
-        if row.id == actor.account {
+        work.may(&access)?;
+        if !check!("account.other", row.id != actor.account) {
             return Ok(Err(work.refuse_with(UserErrorCode::OwnAccount, "accountId").await?));
         }
         if work.problems.note("reason", &input.reason).is_none() && work.problems.none() {
@@ -234,7 +245,13 @@ impl Domain {
     }
 }
 
-/// By a view that itself allows the action: rights of one grant do not reach the accounts of another.
-fn in_reach(actor: &Actor, action: &str, division: i64) -> bool {
-    actor.lens.views.iter().any(|view| view.actions.contains(action) && view.rows.contains(&Basis::Accounts) && view.in_ranges(division))
+/// By views that themselves allow the action: rights of one grant do not reach the accounts of another.
+fn access(actor: &Actor, action: &str, division: i64) -> Option<RowAccess> {
+    let mut access: Option<RowAccess> = None;
+    for view in &actor.lens.views {
+        if check!("account.action", view.actions.contains(action)) && check!("account.basis", view.rows.contains(&Basis::Accounts)) && check!("account.division", view.in_ranges(division)) {
+            access.get_or_insert_with(RowAccess::public).join(view);
+        }
+    }
+    access
 }

@@ -5,7 +5,9 @@ use super::record::Who;
 use super::sessions::Opened;
 use super::tickets::Kind;
 use super::{Secret, totp};
+use crate::access::mutant;
 use crate::app::Domain;
+use crate::check;
 use crate::error::{Error, Result};
 use crate::problems::{Problems, UserError};
 use crate::sealing::Place;
@@ -82,7 +84,7 @@ pub(super) fn place(column: &'static str, account: Uuid) -> Place<'static> {
 impl Domain {
     async fn spend_from(&self, kind: &'static str, source: &Source) -> std::result::Result<(), NotSignedIn> {
         let spent = self.spend(kind, &source.address, self.rules.of(kind)).await?;
-        if spent.allowed() { Ok(()) } else { Err(NotSignedIn::TooMany { seconds: spent.retry_after_seconds() }) }
+        if check!("sign-in.source", spent.allowed()) { Ok(()) } else { Err(NotSignedIn::TooMany { seconds: spent.retry_after_seconds() }) }
     }
 
     /// The first step. Every try costs one statement for the account, one hash and one record, whoever it is for.
@@ -105,11 +107,11 @@ impl Domain {
             self.sign_in_denied(who, "lockOut", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
-        let (Some(found), true) = (&found, right && fits && spent.allowed()) else {
+        let (Some(found), true) = (&found, check!("sign-in.password", right) && fits && check!("sign-in.locked", spent.allowed())) else {
             self.sign_in_denied(who, "signIn", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
-        if !found.active {
+        if !check!("sign-in.active", found.active) {
             self.sign_in_denied(who, "signIn", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
@@ -146,7 +148,8 @@ impl Domain {
             None => None,
         };
         // A challenge from before the last change of the password or the factor is worth nothing.
-        let stands = |c: &Credential| c.active && ticket.as_ref().and_then(|t| t.content.as_ref()).is_some_and(|v| v.expose() == c.version.to_string());
+        let as_then = |c: &Credential| ticket.as_ref().and_then(|t| t.content.as_ref()).is_some_and(|v| v.expose() == c.version.to_string());
+        let stands = |c: &Credential| check!("challenge.active", c.active) && check!("challenge.version", as_then(c));
         let Some(found) = found.filter(stands) else {
             self.spend_from("sign-in-source", source).await?;
             self.sign_in_denied(None, "secondFactor", &source.request_id, None).await?;
@@ -158,7 +161,7 @@ impl Domain {
         if spent.early {
             return Err(NotSignedIn::TooMany { seconds: spent.retry_after_seconds() });
         }
-        if !spent.allowed() {
+        if !check!("second-factor.locked", spent.allowed()) {
             self.sign_in_denied(Some(&who), if spent.just_closed { "lockOut" } else { "secondFactor" }, &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         }
@@ -199,7 +202,7 @@ impl Domain {
                     .value("used_at", self.clock.now())
                     .and_where(Expr::col("account_id").eq(found.who.id))
                     .and_where(Expr::col("hash").eq(self.recovery_hash(found.who.id, code)))
-                    .and_where(Expr::col("used_at").is_null())
+                    .and_where(mutant::unless("recovery.once", Expr::col("used_at").is_null()))
                     .to_owned();
                 Ok((tx.execute_update(&update).await? == 1).then_some("recovery"))
             }
@@ -255,7 +258,7 @@ impl Domain {
             Some(account) => self.credential(Expr::col((Alias::new("a"), Alias::new("id"))).eq(account)).await?,
             None => None,
         };
-        let Some(found) = found.filter(|c| c.active) else {
+        let Some(found) = found.filter(|c| check!("activate.active", c.active)) else {
             self.sign_in_denied(None, "activate", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };

@@ -5,6 +5,7 @@ use super::sessions::Opened;
 use super::tickets::Kind;
 use super::Secret;
 use crate::app::Domain;
+use crate::check;
 use crate::error::{Error, Result};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -54,7 +55,7 @@ impl Domain {
             Some(who) => self.credential(Expr::col((Alias::new("a"), Alias::new("id"))).eq(who.id)).await?,
             None => None,
         };
-        let Some(found) = found.filter(|c| c.active) else {
+        let Some(found) = found.filter(|c| check!("external.active", c.active)) else {
             self.sign_in_denied(who.as_ref(), "signInExternally", &source.request_id, None).await?;
             return Err(NotSignedIn::Wrong);
         };
@@ -82,7 +83,8 @@ impl Domain {
         let wanted = content["challenge"].as_str().unwrap_or_default();
         let given = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.expose().as_bytes()));
         let who = self.who(ticket.account.unwrap_or(Uuid::nil())).await?;
-        let (Some(who), Ok(())) = (who, verify_slices_are_equal(wanted.as_bytes(), given.as_bytes())) else {
+        let same = verify_slices_are_equal(wanted.as_bytes(), given.as_bytes()).is_ok();
+        let (Some(who), true) = (who, check!("external.verifier", same)) else {
             tx.commit_bare().await?;
             self.external_refused(source).await?;
             return Err(NotSignedIn::Wrong);

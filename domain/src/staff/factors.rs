@@ -5,6 +5,7 @@ use super::tickets::Kind;
 use super::{Secret, password, totp};
 use crate::access::Actor;
 use crate::app::Domain;
+use crate::check;
 use crate::command::{Meta, Outcome, Start, Work};
 use crate::error::{Error, Result};
 use crate::problems::{Problems, UserErrorCode};
@@ -67,7 +68,7 @@ impl Domain {
         let busy = || Error::bad("BUSY", "input", "too many passwords are being checked at once: try again");
         let right = self.hasher.verify(found.password.as_ref().map(Secret::expose), &tried).await?.ok_or_else(busy)?;
         let mut problems = Problems::default();
-        if !(right && fits && allowed) {
+        if !(check!("own.password", right) && fits && check!("own.locked", allowed)) {
             self.sign_in_denied(Some(&found.who), "changePassword", &actor.request_id, None).await?;
             problems.add(UserErrorCode::WrongSecret, "currentPassword");
             return Ok(Outcome::Refused(problems.0));
@@ -191,14 +192,14 @@ impl Domain {
         if !(right && allowed) {
             self.sign_in_denied(Some(&found.who), "secondFactor", &actor.request_id, None).await?;
         }
-        Ok(right && allowed)
+        Ok(check!("own.factor", right) && allowed)
     }
 
     async fn use_present(&self, tx: &mut Tx, found: &Credential, code: Option<&Secret>) -> Result<bool> {
         match (&found.totp_secret, code) {
             (None, _) => Ok(true),
-            (Some(_), None) => Ok(false),
-            (Some(_), Some(code)) => Ok(self.use_factor(tx, found, &Factor::Code(code.clone())).await?.is_some()),
+            (Some(_), None) => Ok(check!("own.factor", false)),
+            (Some(_), Some(code)) => Ok(check!("own.factor", self.use_factor(tx, found, &Factor::Code(code.clone())).await?.is_some())),
         }
     }
 

@@ -13,7 +13,7 @@ mod tickets;
 mod totp;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use administration::{CreateAccount, NewAccount, OnAccount};
 pub use enter::{Activated, Factor, FirstFactor, NotSignedIn, Source};

@@ -3,8 +3,9 @@
 use super::enter::{NotSignedIn, Source};
 use super::record::Who;
 use super::{LOST_ANSWER, Secret, WEAK_SESSION};
-use crate::access::Actor;
+use crate::access::{Actor, mutant};
 use crate::app::Domain;
+use crate::check;
 use crate::error::Result;
 use crate::store::Tx;
 use base64::Engine;
@@ -97,7 +98,7 @@ impl Domain {
                 state
             }
         };
-        let goes_on = state.account == account && !state.revoked && now < state.ends_at;
+        let goes_on = check!("session.account", state.account == account) && check!("session.revoked", !state.revoked) && check!("session.end", now < state.ends_at);
         Ok(goes_on.then_some(state.strong))
     }
 
@@ -172,21 +173,21 @@ impl Domain {
         };
         let ((id, spent_at), (session, used_at, ends_at, revoked_at), (strong, methods), (account, username, state)) = read().map_err(crate::Error::from)?;
         let who = Who { id: account, username };
-        let over = revoked_at.is_some() || now >= ends_at || now - used_at >= self.sign_in.idle || state != AccountState::Active.name();
-        if over {
+        let goes_on = check!("refresh.revoked", revoked_at.is_none()) && check!("refresh.end", now < ends_at) && check!("refresh.idle", now - used_at < self.sign_in.idle);
+        if !goes_on || !check!("refresh.account", state == AccountState::Active.name()) {
             tx.rollback().await?;
             self.sign_in_denied(Some(&who), "refresh", &source.request_id, Some(session)).await?;
             return Err(NotSignedIn::Wrong);
         }
         let next = self.next_refresh_token(token.expose());
         let opened = Opened { account, session, refresh: next.clone(), strong, methods: methods.split(' ').map(str::to_owned).collect(), ends_at };
-        if let Some(spent_at) = spent_at {
+        if let Some(spent_at) = spent_at.filter(|_| !mutant::off("refresh.once")) {
             let after = tx.rows(&self.refresh_row(&self.refresh_hash(next.expose()))).await?;
             let unused = match after.first() {
                 Some(row) => row.try_get_by_index::<Option<DateTime<Utc>>>(1).map_err(crate::Error::from)?.is_none(),
                 None => false,
             };
-            if unused && now - spent_at <= LOST_ANSWER {
+            if check!("refresh.unused", unused) && check!("refresh.soon", now - spent_at <= LOST_ANSWER) {
                 tx.rollback().await?;
                 return Ok(opened);
             }

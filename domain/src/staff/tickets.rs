@@ -1,6 +1,7 @@
 //! Things that are good once and not for long; the database knows their fingerprint alone.
 
 use super::Secret;
+use crate::access::mutant;
 use crate::app::Domain;
 use crate::error::Result;
 use crate::sealing::Place;
@@ -82,6 +83,10 @@ impl Domain {
         Ok(Ticket { id, account: row.try_get_by_index(1)?, content })
     }
 
+    fn not_expired(&self) -> Expr {
+        mutant::unless("ticket.expiry", Expr::col("expires_at").gt(self.clock.now()))
+    }
+
     /// Looks at a ticket and leaves it as it is.
     pub(crate) async fn peek_ticket(&self, kind: Kind, token: &str) -> Result<Option<Ticket>> {
         let select = Query::select()
@@ -89,7 +94,7 @@ impl Domain {
             .from("ticket")
             .and_where(Expr::col("hash").eq(self.keys.fingerprint_of(kind.name(), token)))
             .and_where(Expr::col("kind").eq(kind.name()))
-            .and_where(Expr::col("expires_at").gt(self.clock.now()))
+            .and_where(self.not_expired())
             .to_owned();
         self.db.as_system(super::WHY).one(&select).await?.map(|row| self.ticket_of(&row)).transpose()
     }
@@ -101,7 +106,7 @@ impl Domain {
             .from("ticket")
             .and_where(Expr::col("account_id").eq(account))
             .and_where(Expr::col("kind").eq(kind.name()))
-            .and_where(Expr::col("expires_at").gt(self.clock.now()))
+            .and_where(self.not_expired())
             .to_owned();
         self.db.as_system(super::WHY).one(&select).await?.map(|row| self.ticket_of(&row)).transpose()
     }
@@ -112,7 +117,7 @@ impl Domain {
             .from_table("ticket")
             .and_where(Expr::col("hash").eq(self.keys.fingerprint_of(kind.name(), token)))
             .and_where(Expr::col("kind").eq(kind.name()))
-            .and_where(Expr::col("expires_at").gt(self.clock.now()))
+            .and_where(self.not_expired())
             .returning(Query::returning().columns(COLUMNS))
             .to_owned();
         tx.delete_returning(&delete).await?.first().map(|row| self.ticket_of(row)).transpose()

@@ -114,13 +114,15 @@ impl Tx {
     /// Rows that this viewer's grants reach, whatever the statement says.
     pub(crate) async fn rows_seen(&self, lens: &Lens, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
-        match with_scope(select, &Wall::of(lens), self.is_postgres()) {
+        let rows = match with_scope(select, &Wall::of(lens), self.is_postgres()) {
             Some(select) => {
                 self.told.store(false, Ordering::Relaxed);
-                Ok(self.inner.query_all(&select).await?)
+                self.inner.query_all(&select).await?
             }
-            None => Ok(self.inner.query_all(select).await?),
-        }
+            None => self.inner.query_all(select).await?,
+        };
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     pub(crate) async fn execute_delete(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<u64> {

@@ -15,10 +15,12 @@ pub(crate) struct Behind<'a> {
 impl Behind<'_> {
     pub async fn all(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
-        match with_scope(select, &self.wall, self.db.is_postgres()) {
-            Some(select) => Ok(self.db.read.query_all(&select).await?),
-            None => Ok(self.db.read.query_all(select).await?),
-        }
+        let rows = match with_scope(select, &self.wall, self.db.is_postgres()) {
+            Some(select) => self.db.read.query_all(&select).await?,
+            None => self.db.read.query_all(select).await?,
+        };
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     pub async fn one(&self, select: &SelectStatement) -> Result<Option<QueryResult>> {
@@ -39,7 +41,9 @@ impl Behind<'_> {
             ),
             None => Statement::from_string(backend, sql),
         };
-        Ok(self.db.read.query_all_raw(statement).await?)
+        let rows = self.db.read.query_all_raw(statement).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Report {
     /// Fields that were once shown, once masked, once denied: no channel may be without.
     pub told: BTreeMap<Told, usize>,
     pub shown: BTreeSet<String>,
+    /// By role and mutation, what came of it.
+    pub acts: BTreeMap<(String, &'static str), BTreeSet<String>>,
     pub wrong: Vec<String>,
 }
 

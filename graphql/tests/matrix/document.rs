@@ -90,28 +90,43 @@ fn scalars(object: &ObjectType, out: &mut String) {
 
 /// All fields of an object; what it links to, with all of its fields made of columns.
 pub fn whole(object: &ObjectType) -> String {
+    let mut out = own(object);
+    out.extend(links(object));
+    out
+}
+
+/// All fields made of columns.
+pub fn own(object: &ObjectType) -> String {
     let mut out = String::new();
     scalars(object, &mut out);
+    out
+}
+
+/// What it links to, one selection a link.
+pub fn links(object: &ObjectType) -> Vec<String> {
+    let mut all = Vec::new();
     for field in object.fields {
         let Some(link) = field.link(object.table) else { continue };
         let Some(target) = OBJECTS.get(link.to.type_name) else { continue };
-        let name = camel(field.rust_name);
-        let mut inner = String::new();
-        scalars(target, &mut inner);
-        let _ = match field.source {
+        let (name, inner) = (camel(field.rust_name), own(target));
+        all.push(match field.source {
             Source::Connection(_) => {
                 let rows = if object.table.family == entity::Family::Reference { 2 } else { 50 };
-                write!(out, "{}_{name}: {name}(first: {rows}) {{ totalCount nodes {{ {inner} }} edges {{ node {{ id }} }} }} ", object.name)
+                format!("{}_{name}: {name}(first: {rows}) {{ totalCount nodes {{ {inner} }} edges {{ node {{ id }} }} }} ", object.name)
             }
-            _ => write!(out, "{}_{name}: {name} {{ {inner} }} ", object.name),
-        };
+            _ => format!("{}_{name}: {name} {{ {inner} }} ", object.name),
+        });
     }
-    out
+    all
 }
 
 /// Objects of a type by their ids.
 pub fn by_id(name: &str) -> String {
-    format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename ... on {name} {{ {} }} }} }}", whole(OBJECTS[name]))
+    by_id_with(name, &whole(OBJECTS[name]))
+}
+
+pub fn by_id_with(name: &str, fields: &str) -> String {
+    format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename ... on {name} {{ {fields} }} }} }}")
 }
 
 /// The type a connection is of; None: it is no connection of stored objects.
@@ -119,25 +134,36 @@ pub fn node_type(connection: &str) -> Option<&'static ObjectType> {
     OBJECTS.get(connection.strip_suffix("Connection")?).copied()
 }
 
+/// A list at the root.
+pub struct List {
+    pub name: String,
+    pub object: &'static ObjectType,
+    text: String,
+}
+
+/// The lists in one document.
+pub fn all_of(lists: &[List]) -> String {
+    format!("{{ {}}}", lists.iter().map(|list| list.text.as_str()).collect::<String>())
+}
+
 /// Every list at the root: all rows by both ways, with their count.
-pub fn lists() -> (String, Vec<(String, &'static ObjectType)>) {
-    let mut out = "{ ".to_owned();
+pub fn lists() -> Vec<List> {
     let mut all = Vec::new();
     for field in &SDL.objects["Query"] {
         let Some(object) = node_type(base(&field.ty)) else { continue };
-        let name = &field.name;
-        let mut inner = String::new();
-        scalars(object, &mut inner);
+        let (name, inner) = (field.name.clone(), own(object));
         // The audit trail grows at its new end while this test looks.
         let old = if object.table.family == entity::Family::Audit { format!(", filter: {{ {OLD} }}") } else { String::new() };
-        let _ = write!(out, "{name}(first: 100{old}) {{ totalCount edges {{ cursor node {{ {inner} }} }} nodes {{ {inner} }} }} ");
-        all.push((name.clone(), object));
+        let text = format!("{name}(first: 100{old}) {{ totalCount edges {{ cursor node {{ {inner} }} }} nodes {{ {inner} }} }} ");
+        all.push(List { name, object, text });
     }
-    (out + "}", all)
+    all
 }
 
-/// Root fields that give one object by its id.
-pub fn singles() -> Vec<(String, String, &'static ObjectType)> {
+/// A root field that gives one object by its id: name, document, type.
+pub type Single = (String, String, &'static ObjectType);
+
+pub fn singles() -> Vec<Single> {
     let mut all = Vec::new();
     for field in &SDL.objects["Query"] {
         let Some(object) = OBJECTS.get(base(&field.ty)).copied() else { continue };

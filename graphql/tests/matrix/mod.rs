@@ -1,7 +1,9 @@
 //! Every role, every field, every channel: what is really answered beside what the policy file says.
 
+pub mod acts;
 pub mod check;
 pub mod document;
+pub mod imports;
 pub mod inputs;
 pub mod oracle;
 pub mod payloads;
@@ -10,12 +12,14 @@ pub mod questions;
 pub mod world;
 
 use check::{Answer, Report, Walker, list_needs, row_needs};
+use document::{List, Single};
 use domain::access::Policy;
 use entity::codes::Category;
 use graphql::fields::OBJECTS;
 use oracle::{May, Rules, Told};
 use questions::{Known, Question};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use world::{ELSEWHERE, Stage, Viewer, Void};
 
@@ -103,12 +107,12 @@ impl Matrix {
         stage.world.clock.advance(chrono::TimeDelta::hours(1));
         let questions = questions::questions(&stage);
         let mut known = questions::known(&mut stage, &questions).await;
-        let (query, lists) = document::lists();
+        let lists = document::lists();
         known.extend(questions::known(&mut stage, &questions::plain(&lists)).await);
         let see_all = stage.see_all.clone();
-        stage.tell(&see_all, &query, json!({})).await;
+        stage.tell(&see_all, &document::all_of(&lists), json!({})).await;
         // Also those rows of lists that are on no first page of one who sees everything.
-        for (name, object) in lists {
+        for List { name, object, .. } in lists {
             let ids = known[&format!("list_{name}")].clone();
             if object.table.family != entity::Family::Reference {
                 for chunk in ids.chunks(100) {
@@ -133,6 +137,12 @@ impl Matrix {
         };
         let shipped = self.viewers.iter().enumerate().filter(|(_, (_, viewer))| misses(&viewer.label)).map(|(at, _)| self.made.len() + at);
         (0..self.made.len()).rev().chain(shipped).collect()
+    }
+
+    /// Whether this viewer tries what changes the world: each role as it is meant and where it misses, and each class left out.
+    fn acts(&self, at: usize) -> bool {
+        let label = &self.every(at).1.label;
+        label.starts_with("without-") || label.starts_with("by-road") || [", county", ", elsewhere", ", ended", ", supervision"].iter().any(|end| label.ends_with(end))
     }
 
     pub fn count(&self) -> usize {
@@ -162,56 +172,68 @@ impl Matrix {
 
     /// Reads by every channel as one viewer.
     pub async fn reads(&self, role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
-        let stage = &self.stage;
         let account = viewer.account();
         let own = vec![account.clone()];
-        let whole = stage.ids.iter().map(|(name, ids)| (*name, ids)).chain([("Account", &own)]);
-        for (query, chunk) in whole.flat_map(|(name, ids)| ids.chunks(100).map(move |chunk| (document::by_id(name), chunk))) {
-            let answer = Answer::of(stage.world.ask(&viewer.actor, &query, json!({ "ids": chunk })).await);
-            let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "node", answer, report: &mut *report };
-            for (at, id) in chunk.iter().enumerate() {
-                let path = format!("nodes/{at}");
-                let found = walker.answer.data["nodes"][at].clone();
-                let table = OBJECTS[id.split(':').next().unwrap_or_default()].table;
-                let may = walker.may(id, &row_needs(table));
-                walker.cell(&format!("{}.id", table.type_name));
-                match may {
-                    None if found.is_null() => {}
-                    Some(may) if found["id"] == **id => walker.object(&found, &may, &path),
-                    may => walker.wrong(&path, format!("{id} should be {}, is {found:.60}", if may.is_some() { "there" } else { "absent" })),
-                }
-            }
-            walker.end();
+        let whole = self.stage.ids.iter().map(|(name, ids)| (*name, ids)).chain([("Account", &own)]);
+        for (name, chunk) in whole.flat_map(|(name, ids)| ids.chunks(100).map(move |chunk| (name, chunk))) {
+            self.nodes(&document::by_id(name), chunk, role, viewer, rules, report).await;
         }
-        for (name, query, object) in document::singles() {
-            for id in stage.ids[object.name].iter().take(4) {
-                let answer = Answer::of(stage.world.ask(&viewer.actor, &query, json!({ "id": id })).await);
-                let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "object", answer, report: &mut *report };
-                let found = walker.answer.data[&name].clone();
-                match walker.may(id, &[]) {
-                    None if found.is_null() => {}
-                    Some(may) if found["id"] == *id => walker.object(&found, &may, &name),
-                    may => walker.wrong(&name, format!("{id} should be {}, is {found:.60}", if may.is_some() { "there" } else { "absent" })),
-                }
-                walker.end();
+        for single in document::singles() {
+            self.single(&single, role, viewer, rules, report).await;
+        }
+        self.lists(&document::lists(), role, viewer, rules, report).await;
+        self.questions(&self.questions, role, viewer, rules, report).await;
+    }
+
+    async fn nodes(&self, query: &str, ids: &[String], role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
+        let (stage, account) = (&self.stage, viewer.account());
+        let answer = Answer::of(stage.world.ask(&viewer.actor, query, json!({ "ids": ids })).await);
+        let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "node", answer, report };
+        for (at, id) in ids.iter().enumerate() {
+            let path = format!("nodes/{at}");
+            let found = walker.answer.data["nodes"][at].clone();
+            let table = OBJECTS[id.split(':').next().unwrap_or_default()].table;
+            let may = walker.may(id, &row_needs(table));
+            walker.cell(&format!("{}.id", table.type_name));
+            match may {
+                None if found.is_null() => {}
+                Some(may) if found["id"] == **id => walker.object(&found, &may, &path),
+                may => walker.wrong(&path, format!("{id} should be {}, is {found:.60}", if may.is_some() { "there" } else { "absent" })),
             }
         }
-        self.lists(role, viewer, rules, report).await;
-        let answer = Answer::of(stage.world.ask(&viewer.actor, &questions::document(&self.questions), json!({})).await);
-        let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "filter", answer, report: &mut *report };
-        questions::check(&mut walker, &self.questions, &self.known);
         walker.end();
     }
 
-    async fn lists(&self, role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
-        let stage = &self.stage;
-        let account = viewer.account();
-        let (query, lists) = document::lists();
-        let answer = Answer::of(stage.world.ask(&viewer.actor, &query, json!({})).await);
+    async fn single(&self, (name, query, object): &Single, role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
+        let (stage, account) = (&self.stage, viewer.account());
+        for id in stage.ids[object.name].iter().take(4) {
+            let answer = Answer::of(stage.world.ask(&viewer.actor, query, json!({ "id": id })).await);
+            let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "object", answer, report: &mut *report };
+            let found = walker.answer.data[name].clone();
+            match walker.may(id, &[]) {
+                None if found.is_null() => {}
+                Some(may) if found["id"] == *id => walker.object(&found, &may, name),
+                may => walker.wrong(name, format!("{id} should be {}, is {found:.60}", if may.is_some() { "there" } else { "absent" })),
+            }
+            walker.end();
+        }
+    }
+
+    async fn questions(&self, questions: &[Question], role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
+        let (stage, account) = (&self.stage, viewer.account());
+        let answer = Answer::of(stage.world.ask(&viewer.actor, &questions::document(questions), json!({})).await);
+        let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "filter", answer, report };
+        questions::check(&mut walker, questions, &self.known);
+        walker.end();
+    }
+
+    async fn lists(&self, lists: &[List], role: &str, viewer: &Viewer, rules: &Rules, report: &mut Report) {
+        let (stage, account) = (&self.stage, viewer.account());
+        let answer = Answer::of(stage.world.ask(&viewer.actor, &document::all_of(lists), json!({})).await);
         let mut walker = Walker { stage, viewer, judge: viewer.judge(rules, &account), role, channel: "list", answer, report };
-        for (name, object) in lists {
+        for List { name, object, .. } in lists {
             let needs = list_needs(object.table);
-            let found = walker.answer.data[&name].clone();
+            let found = walker.answer.data[name].clone();
             if object.table.family == entity::Family::Reference {
                 continue;
             }
@@ -223,7 +245,7 @@ impl Matrix {
             let edges: serde_json::Value = found["edges"].as_array().into_iter().flatten().map(|e| e["node"].clone()).collect();
             let ids: Vec<&str> = edges.as_array().into_iter().flatten().filter_map(|n| n["id"].as_str()).collect();
             if ids != expected.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>() {
-                walker.wrong(&name, "its edges are not its nodes");
+                walker.wrong(name, "its edges are not its nodes");
             }
             for (at, one) in edges.as_array().into_iter().flatten().enumerate() {
                 if let Some((_, may)) = expected.get(at) {
@@ -233,11 +255,65 @@ impl Matrix {
             walker.channel = "count";
             walker.cell(&format!("{}.totalCount", object.name));
             if found["totalCount"] != all.len() {
-                walker.wrong(&name, format!("should count {}, counts {}", all.len(), found["totalCount"]));
+                walker.wrong(name, format!("should count {}, counts {}", all.len(), found["totalCount"]));
             }
         }
         walker.end();
     }
+
+    /// The small questions that the matrix is made of: what can be asked of one viewer at a time.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![Part::Statistics];
+        for (name, ids) in &self.stage.ids {
+            let object = OBJECTS[name];
+            let few: Vec<String> = ids.iter().take(8).cloned().collect();
+            let fields = std::iter::once((0, document::own(object))).chain(document::links(object).into_iter().enumerate().map(|(at, link)| (at + 1, format!("id {link}"))));
+            parts.extend(fields.map(|(at, fields)| Part::Nodes(format!("{name} {at}"), document::by_id_with(name, &fields), few.clone())));
+        }
+        parts.extend(document::singles().into_iter().map(Part::Single));
+        parts.extend(document::lists().into_iter().map(|list| Part::List([list])));
+        parts.extend((0..self.questions.len()).map(Part::Question));
+        parts.extend(inputs::mutations().into_iter().map(|mutation| Part::Input([mutation])));
+        parts
+    }
+
+    /// Whether one viewer, signed in anew, is answered as the policy says.
+    pub async fn holds(&self, at: usize, part: &Part) -> bool {
+        let (role, viewer, rules) = self.every(at);
+        let mut report = Report::default();
+        let Some(viewer) = self.again(viewer).await else { return false };
+        let viewer = &viewer;
+        match part {
+            Part::Nodes(_, query, ids) => self.nodes(query, ids, role, viewer, rules, &mut report).await,
+            Part::Single(single) => self.single(single, role, viewer, rules, &mut report).await,
+            Part::List(list) => self.lists(list, role, viewer, rules, &mut report).await,
+            Part::Question(at) => self.questions(&self.questions[*at..=*at], role, viewer, rules, &mut report).await,
+            Part::Statistics => questions::statistics(&self.stage, viewer, role, rules, &mut report).await,
+            Part::Input(mutation) => inputs::check(&self.stage, role, viewer, rules, mutation, &self.written(), &mut report).await,
+        }
+        report.wrong.is_empty()
+    }
+
+    pub fn name_of(&self, part: &Part) -> String {
+        match part {
+            Part::Nodes(name, ..) => format!("nodes {name}"),
+            Part::Single((name, ..)) => format!("object {name}"),
+            Part::List([list]) => format!("list {}", list.name),
+            Part::Question(at) => self.questions[*at].name(),
+            Part::Statistics => "statistics".into(),
+            Part::Input([mutation]) => format!("input {}", mutation.name),
+        }
+    }
+}
+
+/// One of the questions that the matrix asks.
+pub enum Part {
+    Nodes(String, String, Vec<String>),
+    Single(Single),
+    List([List; 1]),
+    Question(usize),
+    Statistics,
+    Input([inputs::Mutation; 1]),
 }
 
 async fn run(backend: &str) {
@@ -245,7 +321,7 @@ async fn run(backend: &str) {
     let mut matrix = Matrix::new(backend).await;
     println!("{backend}: stage after {:.1} s, {} viewers", started.elapsed().as_secs_f64(), matrix.count());
     let mut report = Report::default();
-    let written = matrix.written();
+    let (mutations, written) = (inputs::mutations(), matrix.written());
     let only = std::env::var("VIEWER").unwrap_or_default();
     for at in 0..matrix.count() {
         let (role, viewer, rules) = matrix.every(at);
@@ -254,8 +330,13 @@ async fn run(backend: &str) {
         }
         matrix.reads(role, viewer, rules, &mut report).await;
         questions::statistics(&matrix.stage, viewer, role, rules, &mut report).await;
-        inputs::check(&matrix.stage, role, viewer, rules, &written, &mut report).await;
+        inputs::check(&matrix.stage, role, viewer, rules, &mutations, &written, &mut report).await;
         payloads::first_event(&matrix, at, &mut report).await;
+    }
+    for at in (0..matrix.count()).filter(|at| matrix.acts(*at)) {
+        let (role, viewer, rules) = matrix.every(at);
+        acts::check(&matrix.stage, role, viewer, rules, &mut report).await;
+        imports::check(&matrix.stage, role, viewer, rules, &mut report).await;
     }
     let done = payloads::check(&mut matrix, &mut report).await;
     println!(
@@ -268,6 +349,10 @@ async fn run(backend: &str) {
     );
     assert!(report.wrong.is_empty(), "{} mismatches:\n{}", report.wrong.len(), report.wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
     println!("{backend}: carried out for their payloads: {done:?}");
+    let carried_out: BTreeSet<&str> = report.acts.iter().filter(|(_, found)| found.contains("done") || found.contains("landed")).map(|((_, name), _)| *name).collect();
+    println!("{backend}: carried out on accounts, grants, clients, accesses and sheets: {carried_out:?}");
+    let all: BTreeSet<&str> = report.acts.keys().map(|(_, name)| *name).collect();
+    assert_eq!(carried_out, all, "some were allowed to nobody");
     assert!(done.len() >= 8, "too few mutations were really carried out");
     assert!([Told::Shown, Told::Masked, Told::Denied].iter().all(|told| report.told.get(told).is_some_and(|n| *n > 1000)), "{:?}", report.told);
     matrix.stage.end().await;

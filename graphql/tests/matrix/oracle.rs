@@ -18,6 +18,10 @@ pub struct Role {
     pub name: String,
     pub actions: Names,
     pub suppress_below: i64,
+    /// Roles it may grant, classes it may take in an emergency, and whether it goes with no other role.
+    pub grants: Names,
+    pub emergency: Names,
+    pub exclusive: bool,
     pub see: Vec<See>,
 }
 
@@ -36,6 +40,9 @@ impl Rules {
             // The world is a demonstration.
             actions: &names(role, "actions") | &names(&file, "everywhere_but_production"),
             suppress_below: role.get("suppress_below").and_then(toml::Value::as_integer).unwrap_or(10),
+            grants: names(role, "grants"),
+            emergency: names(role, "emergency"),
+            exclusive: role.get("exclusive").and_then(toml::Value::as_bool).unwrap_or(false),
             see: role.get("see").and_then(|v| v.as_array()).into_iter().flatten().map(see).collect(),
         };
         Rules(roles.iter().map(role).collect())
@@ -218,6 +225,37 @@ impl<'r> Judge<'r> {
         for entry in self.entries().filter(|e| self.reaches(e, family, keys)) {
             may.add(entry.1, entry.2);
         }
+    }
+
+    /// What the roles that have this right and the accounts there may do with them.
+    pub fn administers(&self, action: &str, division: &str) -> Option<May> {
+        let mut may: Option<May> = None;
+        for (grant, role, see) in self.entries() {
+            if role.actions.contains(action) && see.rows.contains("accounts") && Self::lies(Some(division), grant) {
+                may.get_or_insert_with(May::default).add(role, see);
+            }
+        }
+        may
+    }
+
+    /// Whether one grant both decides on this role and covers the division.
+    pub fn may_grant(&self, action: &str, role: &str, division: &str) -> bool {
+        self.grants().any(|(grant, own)| own.actions.contains(action) && own.grants.contains(role) && Self::lies(Some(division), grant))
+    }
+
+    /// Whether one entry allows the action on this child and the class to be written.
+    pub fn writes(&self, action: &str, class: &str, child: &ChildFacts) -> bool {
+        self.entries().any(|entry| entry.1.actions.contains(action) && entry.2.write.contains(class) && self.reaches_child(&entry, child))
+    }
+
+    /// Classes that may be taken in an emergency.
+    pub fn emergency(&self) -> Names {
+        self.grants().filter(|(_, role)| role.actions.contains("breakGlass")).flat_map(|(_, role)| role.emergency.iter().cloned()).collect()
+    }
+
+    /// Whether the right comes of a role that goes with no other.
+    pub fn separated(&self, action: &str) -> bool {
+        self.grants().any(|(_, role)| role.exclusive && role.actions.contains(action))
     }
 
     /// Whether a question that looks at these classes is refused outright.

@@ -4,7 +4,7 @@ use entity::DataClass;
 use std::fmt::Write;
 
 const CHILDREN: &str = r#""household", "residence", "accepting", "organisation", "caseload""#;
-const OTHERS: &str = r#""accounts", "own-account", "imports", "own-imports", "audit", "alerts""#;
+const OTHERS: &str = r#""accounts", "own-account", "imports", "own-imports", "audit", "alerts", "accesses", "own-accesses""#;
 
 fn list<'a>(classes: impl Iterator<Item = &'a DataClass>) -> String {
     classes.map(|c| format!("{:?}", c.name())).collect::<Vec<_>>().join(", ")
@@ -51,9 +51,11 @@ pub fn made() -> (String, Vec<String>) {
             road("\"own-imports\"", "\"identity\""),
             road("\"audit\"", "\"audit\", \"alert\""),
             road("\"alerts\"", "\"alert\""),
+            road("\"accesses\"", "\"access\""),
+            road("\"own-accesses\"", "\"access\", \"protection\""),
         ],
     );
-    for rows in ["household", "residence", "accepting", "organisation", "caseload", "accounts", "own-account", "imports", "own-imports", "audit", "alerts"] {
+    for rows in ["household", "residence", "accepting", "organisation", "caseload", "accounts", "own-account", "imports", "own-imports", "audit", "alerts", "accesses", "own-accesses"] {
         let show = list(DataClass::ALL.iter());
         let quoted: &'static str = Box::leak(format!("{rows:?}").into_boxed_str());
         role(format!("road-{rows}"), "", &[(quoted, show, String::new(), String::new())]);

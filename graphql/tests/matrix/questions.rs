@@ -1,7 +1,7 @@
 //! Filters, searches, orders and statistics: a question may tell no more than the fields it looks at.
 
 use super::check::{Answer, Report, Walker};
-use super::document::{OLD, SDL, base, is_list, node_type};
+use super::document::{List, OLD, SDL, base, is_list, node_type};
 use super::oracle::Rules;
 use super::world::{Stage, Viewer};
 use entity::DataClass;
@@ -59,6 +59,11 @@ pub struct Question {
 }
 
 impl Question {
+    /// By what it asks, so that it is found again.
+    pub fn name(&self) -> String {
+        format!("{} {} {}", self.channel, self.list, self.argument).trim_end().to_owned()
+    }
+
     fn text(&self, after: Option<&str>) -> String {
         let from = after.map(|cursor| format!(", after: {cursor:?}")).unwrap_or_default();
         let argument = if self.argument.is_empty() { String::new() } else { format!(", {}", self.argument) };
@@ -73,7 +78,7 @@ fn values(stage: &Stage, list: &str, name: &str, ty: &str, many: bool) -> Vec<St
     let quoted = |text: String| format!("{text:?}");
     if let Some(all) = SDL.enums.get(ty) {
         return match many {
-            true => vec![format!("[{}]", all.iter().step_by(2).cloned().collect::<Vec<_>>().join(", "))],
+            true => [0, 1].map(|from| format!("[{}]", all.iter().skip(from).step_by(2).cloned().collect::<Vec<_>>().join(", "))).to_vec(),
             false => all.iter().take(3).cloned().collect(),
         };
     }
@@ -134,10 +139,11 @@ pub fn questions(stage: &Stage) -> Vec<Question> {
                 }
                 if object.table.family == entity::Family::Child {
                     // Ordered by another class than its own, so that each need stands for itself.
-                    let value = values(stage, list, name, base(ty), is_list(ty)).remove(0);
-                    let mut both = needs.clone();
-                    both.extend(looks_at(object.table, "BIRTH_DATE"));
-                    ask(channel, name, format!("{argument}: {{ {name}: {value} }}, orderBy: {{ field: BIRTH_DATE, direction: ASC }}"), both, true);
+                    for value in values(stage, list, name, base(ty), is_list(ty)) {
+                        let mut both = needs.clone();
+                        both.extend(looks_at(object.table, "BIRTH_DATE"));
+                        ask(channel, name, format!("{argument}: {{ {name}: {value} }}, orderBy: {{ field: BIRTH_DATE, direction: ASC }}"), both, true);
+                    }
                 }
             }
         }
@@ -173,8 +179,8 @@ pub async fn known(stage: &mut Stage, questions: &[Question]) -> Known {
 }
 
 /// The lists as they are, without a question.
-pub fn plain(lists: &[(String, &'static graphql::fields::ObjectType)]) -> Vec<Question> {
-    let plain = lists.iter().map(|(name, object)| Question {
+pub fn plain(lists: &[List]) -> Vec<Question> {
+    let plain = lists.iter().map(|List { name, object, .. }| Question {
         key: format!("list_{name}"),
         channel: "list",
         field: format!("{}.id", object.name),

@@ -136,6 +136,7 @@ impl Stage {
             let alert = domain::alerts::NewAlert { subject, division: Some(division), detail: "n=1".into(), ..domain::alerts::NewAlert::of(entity::codes::AlertKind::VALUES[0].0) };
             self.world.domain.raise_alert(alert).await.expect("raised");
         }
+        self.plant_accesses().await;
         let found = rows(&self.db, "child", &["id", "accepting_division"]).await;
         let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0).expect("id")).collect();
         let away = ELSEWHERE + 1_000;
@@ -168,6 +169,41 @@ impl Stage {
                 values.extend([("director_id", None::<Uuid>.into()), ("school_id", None::<Uuid>.into()), ("institution_id", None::<Uuid>.into())]);
             }
             self.db.execute(&set(ids[at], values)).await.expect("planted");
+        }
+        // One person in the families of two of them: what one road shows of the person, the other does not.
+        let relations = rows(&self.db, "relation", &["person_id", "id"]).await;
+        let person: Uuid = relations[0].try_get_by_index(0).expect("a person");
+        let other = relations.iter().find(|row| row.try_get_by_index::<Uuid>(0).is_ok_and(|id| id != person)).expect("another");
+        for (row, child) in [(&relations[0], ids[0]), (other, ids[1])] {
+            let relation: Uuid = row.try_get_by_index(1).expect("an id");
+            let share = Query::update().table("relation").value("person_id", person).value("child_id", child).and_where(Expr::col("id").eq(relation)).to_owned();
+            self.db.execute(&share).await.expect("planted");
+        }
+    }
+
+    /// Requests and look-ups of two workers, one of them with an office elsewhere.
+    async fn plant_accesses(&self) {
+        let officer = self.world.persona("county-officer").await;
+        let all = self.world.ask(&officer, "{ children(first: 100) { nodes { identityNumber } } }", json!({})).await;
+        let number = all["data"]["children"]["nodes"].as_array().into_iter().flatten().map(|child| child["identityNumber"].clone()).find(|number| number.is_string());
+        let request = "mutation($input: RequestAccessInput!) { requestAccess(input: $input) { userErrors { code field } } }";
+        let look_up = "mutation($input: LookUpIdentityInput!) { lookUpIdentity(input: $input) { userErrors { code field } } }";
+        for name in ["county-officer", "township-supervisor"] {
+            let worker = self.world.persona(name).await;
+            let seen = self.world.ask(&worker, "{ children(first: 1) { nodes { id } } }", json!({})).await["data"]["children"]["nodes"][0]["id"].clone();
+            let input = json!({ "childRef": seen, "purpose": "casework", "dataClasses": ["contact"], "reason": "the family moved here this week", "until": "2026-12-24T00:00:00Z" });
+            for _ in 0..2 {
+                let answer = self.world.ask(&worker, request, json!({ "input": input })).await;
+                assert_eq!(answer["data"]["requestAccess"]["userErrors"], json!([]), "{answer}");
+            }
+            let input = json!({ "identityNumber": number, "reason": "the family moved here this week" });
+            let answer = self.world.ask(&worker, look_up, json!({ "input": input })).await;
+            assert_eq!(answer["data"]["lookUpIdentity"]["userErrors"], json!([]), "{answer}");
+        }
+        for table in ["child_access", "identity_lookup"] {
+            let first = rows(&self.db, table, &["id"]).await.remove(0).try_get_by_index::<Uuid>(0).expect("an id");
+            let away = Query::update().table(table).value("division", ELSEWHERE).and_where(Expr::col("id").eq(first)).to_owned();
+            self.db.execute(&away).await.expect("planted");
         }
     }
 

@@ -193,7 +193,7 @@ impl Draft {
     /// The classes of what the row sets, each with a column of the sheet that sets it.
     pub fn classes(&self) -> Vec<(DataClass, Field)> {
         let child = &self.child;
-        let mut all = vec![(DataClass::Identity, Field::Name)];
+        let mut all = vec![(DataClass::Identity, Field::Name), (DataClass::Registry, Field::Village)];
         let mut add = |set: bool, class: DataClass, field: Field| {
             if set {
                 all.push((class, field));

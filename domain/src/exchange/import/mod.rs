@@ -12,7 +12,7 @@ mod places;
 mod reader;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(super) use batch::batch_row;
 pub(super) use reader::{Opened, open_file};

@@ -3,14 +3,14 @@ use crate::access::Actor;
 use crate::app::Domain;
 use crate::clock::Clock;
 use crate::command::{Meta, Outcome};
-use crate::demo::{self, COUNTY, TOWNSHIP};
+use crate::demo::{COUNTY, TOWNSHIP};
 use crate::error::Error;
 use crate::exchange::survey::tests::survey_sheet;
 use crate::exchange::uploads::ImportSurvey;
 use crate::problems::UserErrorCode;
 use crate::signin::Asking;
 use crate::store::meter;
-use crate::testing::{TestDomain, each, sqlite};
+use crate::testing::{each, each_prepared, sqlite, sqlite_prepared};
 use crate::verify::verify;
 use entity::DivisionCode;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -18,11 +18,6 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 const PLACE: &str = "贵州省遵义市正安县谢坝仡佬族苗族乡";
-
-async fn prepared(domain: TestDomain) -> TestDomain {
-    demo::prepare(&domain).await.expect("prepared");
-    domain
-}
 
 async fn actor(domain: &Domain, name: &str) -> Actor {
     domain.act_as(name, Asking::default()).await.expect("a persona")
@@ -82,8 +77,7 @@ fn form(folder: &Path, rows: u32, seed: u64, wrong_one_in: u32) -> (PathBuf, sur
 async fn good_rows_land_bad_ones_are_reported_and_sending_twice_adds_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, sample) = form(folder.path(), 700, 11, 20);
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let before = number(&domain, "SELECT COUNT(*) FROM child").await;
         let report = import(&domain, &officer, &path).await;
@@ -155,8 +149,7 @@ async fn a_bulk_row_is_stored_as_a_single_one() {
 #[tokio::test]
 async fn a_mended_file_of_problems_lands() {
     let folder = tempfile::tempdir().expect("a folder");
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let path = sheet(folder.path(), "one.csv", &["陈一一,男,2015-03-15,,谢坝村,陈大,李二,√,小学", "陈一二,不明,2015-03-15,,谢坝村,陈大,李二,√,小学", "陈一三,女,2015-03-16,,无此地村,陈大,李二,√,小学"]);
         let report = import(&domain, &officer, &path).await;
@@ -175,11 +168,10 @@ async fn a_mended_file_of_problems_lands() {
 }
 
 #[tokio::test]
-async fn doubles_and_differences_go_to_review_and_change_nothing() {
+pub(crate) async fn doubles_and_differences_go_to_review_and_change_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let one = "陈二一,男,2015-03-15,,谢坝村,陈大,李二,√,小学";
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let twice = sheet(folder.path(), "twice.csv", &[one, one, "赵三,男,2014-05-06,990123201405060037,谢坝村,赵大,,,小学"]);
         let report = import(&domain, &officer, &twice).await;
@@ -203,9 +195,9 @@ async fn doubles_and_differences_go_to_review_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_lands_outside_the_importer_s_reach() {
+pub(crate) async fn nothing_lands_outside_the_importer_s_reach() {
     let folder = tempfile::tempdir().expect("a folder");
-    let domain = prepared(sqlite().await).await;
+    let domain = sqlite_prepared().await;
     let village: String = {
         let select = Query::select()
             .column("name")
@@ -234,9 +226,9 @@ async fn nothing_lands_outside_the_importer_s_reach() {
 }
 
 #[tokio::test]
-async fn a_number_on_file_elsewhere_tells_the_county_and_no_more() {
+pub(crate) async fn a_number_on_file_elsewhere_tells_the_county_and_no_more() {
     let folder = tempfile::tempdir().expect("a folder");
-    let domain = prepared(sqlite().await).await;
+    let domain = sqlite_prepared().await;
     let officer = actor(&domain, "county-officer").await;
     let (path, sample) = form(folder.path(), 5, 3, 0);
     assert_eq!(counts(&import(&domain, &officer, &path).await), [5, sample.good, 0, 0, 0]);
@@ -259,8 +251,7 @@ async fn a_number_on_file_elsewhere_tells_the_county_and_no_more() {
 #[tokio::test]
 async fn a_dry_run_writes_its_batch_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let (path, sample) = form(folder.path(), 350, 5, 30);
         let before = held(&domain).await;
@@ -278,8 +269,7 @@ async fn a_dry_run_writes_its_batch_alone() {
 #[tokio::test]
 async fn the_statements_of_a_chunk_do_not_grow_with_its_rows() {
     let folder = tempfile::tempdir().expect("a folder");
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let mut used = Vec::new();
         for (rows, seed) in [(20, 21), (290, 22), (900, 23)] {
@@ -296,8 +286,7 @@ async fn the_statements_of_a_chunk_do_not_grow_with_its_rows() {
 #[tokio::test]
 async fn what_was_cut_off_goes_on_by_whole_chunks() {
     let folder = tempfile::tempdir().expect("a folder");
-    for domain in each().await {
-        let domain = prepared(domain).await;
+    for domain in each_prepared().await {
         let officer = actor(&domain, "county-officer").await;
         let (path, sample) = form(folder.path(), 900, 31, 0);
         let before = number(&domain, "SELECT COUNT(*) FROM child").await;
@@ -323,7 +312,7 @@ async fn what_was_cut_off_goes_on_by_whole_chunks() {
 #[tokio::test]
 async fn a_full_database_stops_the_import_and_what_landed_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    let domain = prepared(sqlite().await).await;
+    let domain = sqlite_prepared().await;
     let officer = actor(&domain, "county-officer").await;
     let (path, _) = form(folder.path(), 1500, 41, 0);
     let pages = number(&domain, "PRAGMA page_count").await;
@@ -365,9 +354,9 @@ async fn uploads_are_kept_for_a_day() {
 }
 
 #[tokio::test]
-async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
+pub(crate) async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
     let folder = tempfile::tempdir().expect("a folder");
-    let domain = prepared(sqlite().await).await;
+    let domain = sqlite_prepared().await;
     let officer = actor(&domain, "county-officer").await;
     let (path, sample) = form(folder.path(), 40, 51, 0);
     let id = domain.clock.id();
