@@ -17,6 +17,7 @@ mod m20261124_000010_access;
 mod m20261124_000011_clients;
 mod m20261124_000012_data_keys;
 mod m20261124_000012_sealed_names;
+mod m20261124_000013_child_counts;
 mod columns;
 
 pub struct Migrator;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000011_clients::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
             Box::new(m20261124_000012_sealed_names::Migration),
+            Box::new(m20261124_000013_child_counts::Migration),
         ]
     }
 }

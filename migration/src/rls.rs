@@ -17,6 +17,7 @@
 //! | 13 | `s`: the system's own work; `a`: the audit trail |
 //! | 14 | divisions whose alerts are reached (`int8multirange`) |
 //! | 15 | the same for accesses to single children |
+//! | 16 | divisions whose statistics are open (`int8multirange`) |
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use std::fmt::Write;
@@ -50,6 +51,8 @@ pub enum Rule {
     Alert,
     /// Accesses to single children: those of the account that asks, and those for divisions in reach.
     Access,
+    /// Counts of divisions whose statistics are open.
+    Counts,
     /// Rows under the account that asks, by `account_id`.
     Own,
     /// All of them to any scope: keyed indexes, which tell nothing without the key and the row they lead to.
@@ -58,7 +61,7 @@ pub enum Rule {
     System,
 }
 
-use Rule::{Access, Account, Alert, Audit, Child, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System, Trail};
+use Rule::{Access, Account, Alert, Audit, Child, Counts, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System, Trail};
 
 /// Every table. One that is missing here fails a test, and so does one that is no table.
 pub const RULES: &[(&str, Rule)] = &[
@@ -82,6 +85,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("upload", Own),
     ("import_batch", Import),
     ("import_row", OfImport),
+    ("child_count", Counts),
+    ("child_count_delta", Counts),
     ("identity_registry", Keyed),
     ("name_gram", Keyed),
     ("audit_record", Audit),
@@ -168,6 +173,7 @@ impl Rule {
                 once(12, "uuid")
             ),
             Access => format!("{} OR account_id = {} OR division <@ {}", system(), once(12, "uuid"), once(15, "int8multirange")),
+            Counts => format!("{} OR division <@ {}", system(), once(16, "int8multirange")),
             Own => format!("{} OR account_id = {}", system(), once(12, "uuid")),
             Keyed => "(SELECT current_setting('cw.scope', true) <> '')".to_owned(),
             System => system(),

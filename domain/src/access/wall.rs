@@ -28,6 +28,7 @@ struct Parts {
     special: &'static str,
     alerts: Vec<(i64, i64)>,
     accesses: Vec<(i64, i64)>,
+    statistics: Vec<(i64, i64)>,
 }
 
 fn list<T>(items: &[T], open: char, close: char, mut one: impl FnMut(&mut String, &T)) -> String {
@@ -67,7 +68,7 @@ impl Parts {
         let beyond = if self.ids.is_empty() && self.categories.is_empty() { "" } else { "1" };
         let divisions = if self.special == SYSTEM { "{(,)}".to_owned() } else { multirange(&self.divisions) };
         format!(
-            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "{}|{}|{divisions}|{beyond}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
             some(self.household.map(|h| h.0)),
             some(self.household.map(|h| h.1)),
             uuids(&self.ids),
@@ -81,6 +82,7 @@ impl Parts {
             self.special,
             multirange(&self.alerts),
             multirange(&self.accesses),
+            multirange(&self.statistics),
         )
     }
 
@@ -171,10 +173,10 @@ impl Wall {
         Wall(Some(Arc::new(parts)))
     }
 
-    /// For counting: where a viewer may read statistics, the files count, though none of them may be seen.
+    /// The counts of divisions whose statistics a viewer may read, and no file.
     pub fn statistics(lens: &Lens) -> Wall {
-        let divisions = lens.statistics.iter().map(|(range, _)| *range).collect();
-        Wall(Some(Arc::new(Parts { divisions, ..Parts::default() })))
+        let statistics = lens.statistics.iter().map(|(range, _)| *range).collect();
+        Wall(Some(Arc::new(Parts { statistics, ..Parts::default() })))
     }
 
     /// And what hangs on rows that were read through this wall before.
@@ -253,7 +255,7 @@ mod tests {
             let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{system}', true)) IS NOT NULL");
             assert_eq!(number(&db, &scoped).await, all, "{table} by the system");
             assert_eq!(number(&db, &count).await, 0, "{table} with the scope of the statement before");
-            for other in ["", "||||||||||||||", "nonsense"] {
+            for other in ["", "|||||||||||||||", "nonsense"] {
                 let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{other}', true)) IS NOT NULL");
                 // A keyed index is open to any scope.
                 if *rule != Rule::Keyed {
