@@ -142,7 +142,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         problems: Option<PathBuf>,
     },
-    /// Check that the database holds together: identities, searches, change log, sealed columns, references, audit chain
+    /// Check that the database holds together: identities, searches, change log, sealed columns, references, counts, audit chain
     #[command(after_long_help = "Examples:\n  \
         child-welfare verify\n  \
         child-welfare verify --checkpoints /mnt/elsewhere/checkpoints.jsonl --key 5f0c…")]
@@ -155,6 +155,11 @@ pub enum Command {
         /// Public key of checkpoints, or a file with it; several times after a change of keys [default: that of this installation]
         #[arg(long = "key", value_name = "KEY")]
         keys: Vec<String>,
+    },
+    /// Count all files anew for the statistics, where `verify` found a difference; servers go on answering
+    Recount {
+        #[command(flatten)]
+        settings: Settings,
     },
     /// The audit trail: checkpoints, retention
     #[command(subcommand)]

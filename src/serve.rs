@@ -24,6 +24,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 /// A review that is overdue is brought up within a minute.
 const END_ACCESS_EVERY: Duration = Duration::from_secs(60);
+/// Answers add what is not folded yet; the less, the quicker.
+const FOLD_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 /// What was accepted has so long to finish.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -83,6 +85,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     let guarding = tokio::spawn(guard::guard(domain.clone(), checkpoint_file.clone(), stop.subscribe()));
     let tidying = tokio::spawn(tidy(domain.clone()));
     let ending = tokio::spawn(end_access(domain.clone()));
+    let folding = tokio::spawn(fold_counts(domain.clone()));
     signal().await;
     loading.abort();
     if let Some(watching) = watching {
@@ -90,6 +93,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
     }
     tidying.abort();
     ending.abort();
+    folding.abort();
     tracing::info!("stopping: no new connections, finishing what was accepted");
     let _ = stop.send(true);
     // A second signal does not wait.
@@ -97,6 +101,7 @@ pub async fn serve(config: Config, clock: Arc<dyn Clock>) -> Result<(), Failure>
         let _ = loading.await;
         let _ = tidying.await;
         let _ = ending.await;
+        let _ = folding.await;
         let _ = public.await;
         if let Some(private) = private {
             private.abort();
@@ -138,6 +143,18 @@ async fn end_access(domain: Domain) {
             tracing::warn!(error = http::auth::detail(&error), "ended accesses could not be marked; tried again");
         }
         tokio::time::sleep(END_ACCESS_EVERY).await;
+    }
+}
+
+/// Folds the changes of the counts, those of a long import without a rest.
+async fn fold_counts(domain: Domain) {
+    loop {
+        match domain.fold_counts().await {
+            Ok(domain::counts::BATCH..) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = http::auth::detail(&error), "counts could not be folded; tried again"),
+        }
+        tokio::time::sleep(FOLD_EVERY).await;
     }
 }
 

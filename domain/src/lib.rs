@@ -9,6 +9,7 @@ pub mod chain;
 pub mod clients;
 pub mod clock;
 pub mod command;
+pub mod counts;
 pub mod demo;
 pub mod divisions;
 pub mod error;

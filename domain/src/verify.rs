@@ -68,6 +68,7 @@ pub async fn verify_with(domain: &Domain, options: &Options) -> Result<Vec<Findi
         children_without(domain, "change_log", "child_id", "every child is in the change log").await?,
         sealed_columns(domain).await?,
         foreign_keys(domain).await?,
+        counts(domain).await?,
         audit_chain(domain, options).await?,
     ])
 }
@@ -210,6 +211,19 @@ async fn sealed_columns(domain: &Domain) -> Result<Finding> {
                 finding.seen(opens, || format!("{}.{column} {id}", table.name));
             }
         }
+    }
+    Ok(finding)
+}
+
+/// What is kept for the statistics, with what is not folded yet, against a count of all files at the same moment.
+async fn counts(domain: &Domain) -> Result<Finding> {
+    let mut finding = Finding::new("the counts of the statistics are those of the files");
+    finding.looked_at = count(domain, "SELECT COUNT(*) FROM child_count").await?;
+    for d in domain.count_differences().await? {
+        wrong(&mut finding, format!("division {:012} {} {}: {:+}", d.division, d.category, d.risk_level, d.kept - d.counted));
+    }
+    if finding.wrong > 0 {
+        finding.notes.push("`child-welfare recount` counts anew".to_owned());
     }
     Ok(finding)
 }

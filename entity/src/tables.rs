@@ -590,6 +590,25 @@ crate::table! {
         first_at: Time => Audit,
         last_at: Time => Audit,
     }
+    /// Open files whose household lies in a division, on each level of divisions; no category is an empty text.
+    child_count "child_count" ChildCount: Internal {
+        #[sea_orm(primary_key, auto_increment = false)]
+        division: i64 => Public,
+        #[sea_orm(primary_key, auto_increment = false)]
+        category: String => Classification,
+        #[sea_orm(primary_key, auto_increment = false)]
+        risk_level: String => Classification,
+        n: i64 => Classification,
+    }
+    /// What is not yet in `child_count`; the division is that of the household. Triggers on `child` write it.
+    child_count_delta "child_count_delta" ChildCountDelta: Internal {
+        #[sea_orm(primary_key)]
+        id: i64 => Public,
+        division: i64 => Public,
+        category: String => Classification,
+        risk_level: String => Classification,
+        n: i64 => Classification,
+    }
     /// Every change in the order of commits, for synchronisation.
     change_log "change_log" ChangeLog: Internal {
         #[sea_orm(primary_key)]

@@ -190,7 +190,8 @@ async fn look(backend: &str, viewers: u32) -> Look {
             by_type.entry(name).or_default().push(id.clone());
         }
     }
-    let (lists, roots) = document::lists();
+    let roots = document::lists();
+    let lists = document::all_of(&roots);
     let mut look = Look::default();
     for n in 0..viewers {
         let viewer = somebody(&stage, &mut rng);
@@ -223,7 +224,7 @@ async fn look(backend: &str, viewers: u32) -> Look {
             assert!(failed.is_none(), "{backend}, viewer {n}: {failed:?}");
             look.at(&answer["data"], "", false, &may);
         }
-        for (name, object) in &roots {
+        for document::List { name, object, .. } in &roots {
             let all = by_type.get(object.name).into_iter().flatten().filter(|id| may(id) == Some(true)).count() as u64;
             if object.table.family != entity::Family::Audit
                 && object.table.family != entity::Family::Reference

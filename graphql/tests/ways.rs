@@ -1,6 +1,7 @@
 //! A query goes the short way or the general one: the answer is the same to the byte, and so is what stands on record.
 
 use crate::leaks::{all_children, random_names, random_viewer};
+use crate::matrix::Matrix;
 use crate::matrix::document::{SDL, base};
 use crate::support::{World, backends, written};
 use domain::access::Actor;
@@ -80,6 +81,9 @@ impl Scribe<'_> {
                     let _ = write!(out, "{alias}{name}{arguments} {below} ");
                 }
             }
+        }
+        if self.chance(0.05) && SDL.objects[object.name].iter().any(|f| f.name == "viewerAccess") {
+            out.push_str("viewerAccess { actions classes { dataClass decision writable } } ");
         }
         if self.chance(0.1) {
             self.names += 1;
@@ -219,6 +223,48 @@ async fn both_ways_answer_alike_and_leave_the_same_record() {
         assert!(short > ROUNDS / 2 && errors > ROUNDS / 20 && rows > ROUNDS / 20, "{backend}: too little was tried: {short} short, {errors} with errors, {rows} rows");
         recorder.0.close().await.expect("closed");
         world.end().await;
+    }
+}
+
+/// What the matrix finds of the general way holds of the short one: every viewer of it asks for every field and every link by
+/// itself, of an object and of a list.
+#[tokio::test]
+async fn every_viewer_of_the_matrix_gets_by_the_short_way_what_the_general_one_gives() {
+    let child = OBJECTS["Child"];
+    let mut selections = vec![crate::matrix::document::own(child)];
+    for field in child.fields {
+        let Some(link) = field.link(child.table) else { continue };
+        let Some(target) = OBJECTS.get(link.to.type_name) else { continue };
+        let (name, own) = (camel(field.rust_name), crate::matrix::document::own(target));
+        selections.push(match field.source {
+            Source::Connection(_) => format!("id {name}(first: 50) {{ nodes {{ {own} }} edges {{ cursor node {{ id }} }} }}"),
+            _ => format!("id {name} {{ {own} }}"),
+        });
+    }
+    for backend in backends() {
+        let matrix = Matrix::new(backend).await;
+        let world = &matrix.stage.world;
+        let some = all_children(world).await;
+        let (mut round, mut short, mut viewers) = (0, 0, 0);
+        let recorder = Recorder(Database::connect(&world.owner_url).await.expect("opens"));
+        for at in 0..matrix.made.len() + matrix.viewers.len() {
+            let (_, viewer, _) = matrix.every(at);
+            viewers += 1;
+            // All fields by each; the links in turn.
+            for (n, selection) in selections.iter().enumerate().filter(|(n, _)| *n == 0 || (n + at) % 6 == 0) {
+                let mut variables = Map::new();
+                let list = format!("{{ children(first: 100) {{ nodes {{ {selection} }} edges {{ cursor node {{ id }} }} pageInfo {{ endCursor }} }} }}");
+                short += usize::from(both(world, &recorder, &viewer.actor, round, &list, &variables).await.0);
+                variables.insert("id".into(), json!(format!("Child:{}", some[(at * 7 + n) % some.len()].id)));
+                let one = format!("query($id: ID!) {{ child(id: $id) {{ {selection} }} }}");
+                short += usize::from(both(world, &recorder, &viewer.actor, round + 1, &one, &variables).await.0);
+                round += 2;
+            }
+        }
+        println!("{backend}: {viewers} viewers, {round} queries, {short} by the short way");
+        assert!(viewers > 100 && short * 10 > round * 8, "{backend}: {short} of {round} went the short way");
+        recorder.0.close().await.expect("closed");
+        matrix.stage.end().await;
     }
 }
 

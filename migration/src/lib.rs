@@ -17,6 +17,7 @@ mod m20261124_000010_access;
 mod m20261124_000011_clients;
 mod m20261124_000012_data_keys;
 mod m20261124_000012_sealed_names;
+mod m20261124_000015_child_counts;
 mod m20261124_000013_county_pages;
 mod m20261124_000014_pauses_and_identities;
 mod m20261124_000020_unlisted_documents;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000011_clients::Migration),
             Box::new(m20261124_000012_data_keys::Migration),
             Box::new(m20261124_000012_sealed_names::Migration),
+            Box::new(m20261124_000015_child_counts::Migration),
             Box::new(m20261124_000013_county_pages::Migration),
             Box::new(m20261124_000014_pauses_and_identities::Migration),
             Box::new(m20261124_000020_unlisted_documents::Migration),

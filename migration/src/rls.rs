@@ -16,6 +16,7 @@
 //! | 12 | `a`: the audit trail |
 //! | 13 | divisions whose alerts are reached (`int8multirange`) |
 //! | 14 | the same for accesses to single children |
+//! | 15 | divisions whose statistics are open (`int8multirange`) |
 //!
 //! What a policy looks at for every statement is worked out once in it (`SELECT` in brackets), and there is as little of it as
 //! can be: each costs two microseconds before the first row. The rarer roads lie in functions, which cost nothing until called.
@@ -52,6 +53,8 @@ pub enum Rule {
     Alert,
     /// Accesses to single children: those of the account that asks, and those for divisions in reach.
     Access,
+    /// Counts of divisions whose statistics are open.
+    Counts,
     /// Rows under the account that asks, by `account_id`.
     Own,
     /// All of them to any scope: keyed indexes, which tell nothing without the key and the row they lead to.
@@ -60,7 +63,7 @@ pub enum Rule {
     System,
 }
 
-use Rule::{Access, Account, Alert, Audit, Child, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System, Trail};
+use Rule::{Access, Account, Alert, Audit, Child, Counts, Import, Keyed, OfAccount, OfChild, OfImport, Open, Own, Person, System, Trail};
 
 /// Every table. One that is missing here fails a test, and so does one that is no table.
 pub const RULES: &[(&str, Rule)] = &[
@@ -84,6 +87,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("upload", Own),
     ("import_batch", Import),
     ("import_row", OfImport),
+    ("child_count", Counts),
+    ("child_count_delta", Counts),
     ("identity_registry", Keyed),
     ("name_gram", Keyed),
     ("audit_record", Audit),
@@ -170,6 +175,7 @@ impl Rule {
                 once(11, "uuid")
             ),
             Access => format!("{open} OR account_id = {} OR division <@ {}", once(11, "uuid"), once(14, "int8multirange")),
+            Counts => format!("{open} OR division <@ {}", once(15, "int8multirange")),
             Own => format!("{open} OR account_id = {}", once(11, "uuid")),
             Keyed => "(SELECT current_setting('cw.scope', true) <> '')".to_owned(),
             System => open,

@@ -95,6 +95,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             import::import(&settings, job, clock).await
         }
         Command::Verify { settings, checkpoints, keys } => verify::verify(&settings, checkpoints.as_deref(), &keys, clock).await,
+        Command::Recount { settings } => verify::recount(&settings, clock).await,
         Command::Audit(command) => audit::audit(command, clock).await,
         Command::Report { settings, year, out } => audit::report(&settings, year, out, clock).await,
         Command::Sealing(command) => sealing::sealing(command, clock).await,

@@ -34,3 +34,12 @@ pub async fn verify(settings: &Settings, checkpoints: Option<&Path>, keys: &[Str
         wrong => Err(Failure::Other(format!("{wrong} thing(s) in the database are wrong"))),
     }
 }
+
+pub async fn recount(settings: &Settings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let config = Config::load(&settings.flags())?;
+    let domain = open(&config, false, clock).await?;
+    let counted = domain.recount().await;
+    domain.db.clone().close().await;
+    counted.map_err(|e| Failure::Other(crate::http::auth::detail(&e)))?;
+    say("All files are counted anew.")
+}

@@ -33,6 +33,7 @@ struct Parts {
     audit: bool,
     alerts: Vec<(i64, i64)>,
     accesses: Vec<(i64, i64)>,
+    statistics: Vec<(i64, i64)>,
 }
 
 fn list<T>(items: &[T], open: char, close: char, mut one: impl FnMut(&mut String, &T)) -> String {
@@ -71,7 +72,7 @@ impl Parts {
     /// From the bar after the first part on.
     fn text(&self) -> Arc<str> {
         format!(
-            "|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+            "|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
             some(self.household.map(|h| h.0)),
             some(self.household.map(|h| h.1)),
             multirange(&self.divisions),
@@ -85,6 +86,7 @@ impl Parts {
             if self.audit { "a" } else { "" },
             multirange(&self.alerts),
             multirange(&self.accesses),
+            multirange(&self.statistics),
         )
         .into()
     }
@@ -151,7 +153,7 @@ impl Parts {
 
 /// All there is: every table open, and every file, those without a household too.
 static SYSTEM: LazyLock<(String, Arc<str>)> =
-    LazyLock::new(|| (open_text(RULES.iter().map(|(table, _)| *table)), format!("|{}|{}|{{(,)}}||||||||||", i64::MIN, i64::MAX).into()));
+    LazyLock::new(|| (open_text(RULES.iter().map(|(table, _)| *table)), format!("|{}|{}|{{(,)}}|||||||||||", i64::MIN, i64::MAX).into()));
 
 fn open_text<'t>(tables: impl IntoIterator<Item = &'t str>) -> String {
     tables.into_iter().fold("+".to_owned(), |text, table| text + table + "+")
@@ -188,10 +190,10 @@ impl Wall {
         Wall::told(&parts)
     }
 
-    /// For counting: where a viewer may read statistics, the files count, though none of them may be seen.
+    /// The counts of divisions whose statistics a viewer may read, and no file.
     pub fn statistics(lens: &Lens) -> Wall {
-        let divisions = lens.statistics.iter().map(|(range, _)| *range).collect();
-        Wall::told(&Parts { divisions, ..Parts::default() })
+        let statistics = lens.statistics.iter().map(|(range, _)| *range).collect();
+        Wall::told(&Parts { statistics, ..Parts::default() })
     }
 
     /// For one statement that reaches every row of these tables by the key of a row that passes the wall itself, there or
@@ -273,7 +275,7 @@ mod tests {
             let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{system}', true)) IS NOT NULL");
             assert_eq!(number(&db, &scoped).await, all, "{table} by the system");
             assert_eq!(number(&db, &count).await, 0, "{table} with the scope of the statement before");
-            for other in ["", "||||||||||||||", "nonsense"] {
+            for other in ["", "|||||||||||||||", "nonsense"] {
                 let scoped = format!("SELECT COUNT(*) FROM \"{table}\" WHERE (SELECT set_config('cw.scope', '{other}', true)) IS NOT NULL");
                 // A keyed index is open to any scope.
                 if *rule != Rule::Keyed {
@@ -323,8 +325,8 @@ mod tests {
     fn a_viewer_s_statement_opens_only_what_hangs_on_other_rows() {
         let wall = || Wall::told(&Parts { household: Some((1, 2)), ..Parts::default() });
         let text = wall().opening(&["visit", "child", "session", "audit_record", "name_gram", "person"]).text();
-        assert_eq!(text.as_deref(), Some("+visit+person+|1|2|||||||||||"));
-        assert_eq!(wall().text().as_deref(), Some("|1|2|||||||||||"));
+        assert_eq!(text.as_deref(), Some("+visit+person+|1|2||||||||||||"));
+        assert_eq!(wall().text().as_deref(), Some("|1|2||||||||||||"));
         assert_eq!(Wall::nobody().opening(&["visit"]).text(), None);
     }
 

@@ -152,6 +152,13 @@ impl Tx {
         Ok(rows)
     }
 
+    /// A statement without values, in the text of either database.
+    pub(crate) async fn raw(&self, sql: &str) -> Result<Vec<QueryResult>> {
+        self.tell().await?;
+        meter::count();
+        Ok(self.inner.query_all_raw(Statement::from_string(self.inner.get_database_backend(), sql)).await?)
+    }
+
     /// Notes a change; it is logged and announced when the transaction commits.
     pub(crate) fn changed(&mut self, change: Change) {
         self.changes.push(change);

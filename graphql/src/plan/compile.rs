@@ -76,7 +76,24 @@ pub(super) enum What {
     Version(usize),
     Leaf { place: usize, leaf: Leaf, class: DataClass },
     One { link: usize, class: DataClass, table: &'static Table, fields: Vec<Piece> },
+    /// What the viewer may do with the row.
+    Access(Vec<(String, AccessPart)>),
     Page { link: usize, class: DataClass, table: &'static Table, page: Vec<PagePiece> },
+}
+
+#[derive(Debug)]
+pub(super) enum AccessPart {
+    Typename,
+    Actions,
+    Classes(Vec<(String, ClassPart)>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClassPart {
+    Typename,
+    DataClass,
+    Decision,
+    Writable,
 }
 
 /// A connection: what is read of its rows, and what is written of the page.
@@ -248,6 +265,7 @@ impl<'d> Compiler<'d> {
             let what = match field.name() {
                 "__typename" => What::Typename(object.name),
                 "id" => What::Id,
+                "viewerAccess" => What::Access(self.access(&field)?),
                 name => self.field(object, fields::field(object.name, name)?, &field, tree)?,
             };
             pieces.push(Piece { label: field.label(), key: field.key(), at: field.at(), what });
@@ -290,6 +308,19 @@ impl<'d> Compiler<'d> {
             }
             Source::List(_) => None,
         }
+    }
+
+    fn access(&self, field: &Merged<'d>) -> Option<Vec<(String, AccessPart)>> {
+        let part = |one: Merged<'d>| {
+            let part = match one.name() {
+                "__typename" => AccessPart::Typename,
+                "actions" => AccessPart::Actions,
+                "classes" => AccessPart::Classes(self.merged(&one.sets, "ClassAccess")?.into_iter().map(class_part).collect::<Option<Vec<_>>>()?),
+                _ => return None,
+            };
+            Some((one.label(), part))
+        };
+        self.merged(&field.sets, "ViewerAccess")?.into_iter().map(part).collect()
     }
 
     fn branch(&self, tree: &mut Tree, field: &Field, link: &'static Link, page: Option<(Arguments, bool)>) -> usize {
@@ -352,6 +383,17 @@ impl<'d> Compiler<'d> {
         }
         rows.then_some(PageTree { tree, cursors, pieces })
     }
+}
+
+fn class_part(one: Merged<'_>) -> Option<(String, ClassPart)> {
+    let part = match one.name() {
+        "__typename" => ClassPart::Typename,
+        "dataClass" => ClassPart::DataClass,
+        "decision" => ClassPart::Decision,
+        "writable" => ClassPart::Writable,
+        _ => return None,
+    };
+    Some((one.label(), part))
 }
 
 /// A link that stands in two selections with the same arguments is read once. Places differ where both select columns: then

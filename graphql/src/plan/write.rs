@@ -1,11 +1,11 @@
 //! Rows as JSON, in the order selected; a denied field is null, with its error.
 
-use super::compile::{EdgePart, InfoPart, PagePart, PagePiece, Piece, What};
+use super::compile::{AccessPart, ClassPart, EdgePart, InfoPart, PagePart, PagePiece, Piece, What};
 use crate::errors;
 use crate::fields::Leaf;
 use async_graphql::{PathSegment, Pos, ServerError};
 use chrono::SecondsFormat;
-use domain::access::Actor;
+use domain::access::{Actor, Decision, RowAccess};
 use domain::read::plan::{Linked, Row, Rows};
 use domain::store::Cell;
 use entity::{DataClass, DivisionCode, Table};
@@ -96,6 +96,7 @@ impl<'r> Writer<'r> {
             match &piece.what {
                 What::Typename(name) => self.text(name),
                 What::Id => self.id(table, &row.key),
+                What::Access(parts) => self.access(parts, &row.access),
                 What::Version(place) => self.number(row.cells[*place].int().unwrap_or_default()),
                 What::Leaf { place, leaf, class } => self.leaf(&row.cells[*place], *leaf, *class, piece.at),
                 What::One { link, class, table, fields } => match &row.links[*link] {
@@ -110,6 +111,53 @@ impl<'r> Writer<'r> {
                 },
             }
             self.path.pop();
+        }
+        self.out.push(b'}');
+    }
+
+    fn access(&mut self, parts: &[(String, AccessPart)], access: &RowAccess) {
+        self.out.push(b'{');
+        for (n, (label, part)) in parts.iter().enumerate() {
+            self.comma(n);
+            self.raw(label);
+            match part {
+                AccessPart::Typename => self.text("ViewerAccess"),
+                AccessPart::Actions => {
+                    self.out.push(b'[');
+                    for (n, action) in access.actions.iter().enumerate() {
+                        self.comma(n);
+                        self.text(action);
+                    }
+                    self.out.push(b']');
+                }
+                AccessPart::Classes(parts) => {
+                    self.out.push(b'[');
+                    for (n, class) in DataClass::ALL.iter().enumerate() {
+                        self.comma(n);
+                        self.class(parts, access, *class);
+                    }
+                    self.out.push(b']');
+                }
+            }
+        }
+        self.out.push(b'}');
+    }
+
+    fn class(&mut self, parts: &[(String, ClassPart)], access: &RowAccess, class: DataClass) {
+        self.out.push(b'{');
+        for (n, (label, part)) in parts.iter().enumerate() {
+            self.comma(n);
+            self.raw(label);
+            match part {
+                ClassPart::Typename => self.text("ClassAccess"),
+                ClassPart::DataClass => self.text(class.name()),
+                ClassPart::Decision => self.text(match access.decisions.of(class) {
+                    Decision::Show => "SHOWN",
+                    Decision::Mask => "MASKED",
+                    Decision::Deny => "DENIED",
+                }),
+                ClassPart::Writable => self.flag(access.write.contains(&class)),
+            }
         }
         self.out.push(b'}');
     }

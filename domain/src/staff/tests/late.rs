@@ -85,7 +85,7 @@ pub(crate) async fn who_comes_back_from_a_provider_is_known_and_holds_the_verifi
     for world in testing::each().await {
         let id = activated(&world).await;
         let mut tx = world.db.begin().await.expect("begun");
-        assert!(world.link_in(&mut tx, id, "https://issuer.example", "li", id).await.expect("linked"));
+        assert!(world.link_in(&mut tx, id, "https://issuer.example", "li", id, crate::staff::identities::Link::InForce).await.expect("linked"));
         tx.commit_bare().await.expect("committed");
         let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, b"the verifier"));
         let arrival = |subject: &'static str| Arrival { issuer: "https://issuer.example", subject, methods: &[], challenge: &challenge };
