@@ -49,7 +49,9 @@ async fn actor(domain: &Domain) -> Actor {
 /// One who may read the statistics of these ranges, cells of any size.
 fn reader(actor: &Actor, ranges: &[(i64, i64)]) -> Actor {
     let statistics = ranges.iter().map(|range| (*range, 0)).collect();
-    Actor { lens: Arc::new(Lens { statistics, ..Lens::default() }), ..actor.clone() }
+    let mut lens = Lens::default();
+    lens.statistics = statistics;
+    Actor { lens: Arc::new(lens), ..actor.clone() }
 }
 
 fn code(value: i64) -> DivisionCode {
