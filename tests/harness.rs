@@ -123,7 +123,8 @@ impl Start {
     pub fn production(backend: Backend, keys: &Path) -> Start {
         let start = Start { backend, profile: "production", url: None, env: Vec::new() };
         let key = |name: &str| keys.join(name).to_string_lossy().into_owned();
-        start.env("KEYS__SEALING", &key("sealing.key")).env("KEYS__SIGNING", &key("signing.json")).env("DIVISIONS__LOAD", "upper")
+        let start = start.env("KEYS__SEALING", &key("sealing.key")).env("KEYS__SIGNING", &key("signing.json"));
+        start.env("KEYS__CHECKPOINT_FOLDER", &keys.to_string_lossy()).env("DIVISIONS__LOAD", "upper")
     }
 
     /// A setting by its environment variable, without the prefix.

@@ -12,7 +12,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query};
 use sea_orm::{QueryResult, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -235,24 +237,32 @@ const MOST_PENDING: usize = 100_000;
 /// Most records in one commit.
 const BATCH: usize = 512;
 
+/// How long a record waits for those of other requests that are under way.
+const TOGETHER: Duration = Duration::from_millis(2);
+
+type Queued = (Entry, oneshot::Sender<bool>);
+
 /// Writes entries of many requests at once.
 #[derive(Clone)]
 pub struct AuditWriter {
-    queue: mpsc::Sender<(Entry, oneshot::Sender<bool>)>,
+    queue: mpsc::Sender<Queued>,
+    under_way: Arc<AtomicUsize>,
     pending: Arc<Mutex<Pending>>,
 }
 
 impl AuditWriter {
     pub fn start(db: Db) -> AuditWriter {
-        let (queue, mut inbox) = mpsc::channel::<(Entry, oneshot::Sender<bool>)>(4096);
+        let (queue, mut inbox) = mpsc::channel::<Queued>(4096);
+        let under_way: Arc<AtomicUsize> = Arc::default();
         let pending: Arc<Mutex<Pending>> = Arc::default();
-        let writer = AuditWriter { queue, pending: pending.clone() };
+        let writer = AuditWriter { queue, under_way: under_way.clone(), pending: pending.clone() };
         #[cfg(feature = "unaudited")]
         tracing::error!("{}", unaudited::MARK);
         tokio::spawn(async move {
             let mut batch = Vec::new();
             // What comes in while a batch is on its way makes the next: the busier, the larger.
             while inbox.recv_many(&mut batch, BATCH).await > 0 {
+                gather(&mut inbox, &mut batch, &under_way).await;
                 let (entries, waiting): (Vec<Entry>, Vec<oneshot::Sender<bool>>) = batch.drain(..).unzip();
                 let written = write(&db, &entries).await;
                 if let Err(error) = &written {
@@ -268,6 +278,12 @@ impl AuditWriter {
             }
         });
         writer
+    }
+
+    /// A request that will have a record is under way while this is held.
+    pub fn under_way(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        UnderWay(self.under_way.clone())
     }
 
     /// Returns once the entry is durable.
@@ -301,6 +317,25 @@ impl AuditWriter {
     /// How many records wait for their link, and since when.
     pub fn waiting(&self) -> (usize, Option<DateTime<Utc>>) {
         self.pending.lock().map(|pending| (pending.entries.len(), pending.entries.first().map(|e| e.at))).unwrap_or_default()
+    }
+}
+
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Waits a moment for the records of requests that are under way; one that is alone waits for nobody.
+async fn gather(inbox: &mut mpsc::Receiver<Queued>, batch: &mut Vec<Queued>, under_way: &AtomicUsize) {
+    let until = tokio::time::Instant::now() + TOGETHER;
+    while batch.len() < BATCH && batch.len() < under_way.load(Ordering::Acquire) {
+        match tokio::time::timeout_at(until, inbox.recv()).await {
+            Ok(Some(one)) => batch.push(one),
+            Ok(None) | Err(_) => return,
+        }
     }
 }
 
@@ -377,6 +412,30 @@ mod tests {
         assert_eq!(back[0], Named { type_name: "Child".into(), id: a, classes: vec!["identity".into(), "~contact".into()] });
         assert_eq!(back[2], Named { type_name: "Visit".into(), id: c, classes: vec!["casework".into(), "protection".into()] });
         assert_eq!(back.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn requests_under_way_together_are_on_record_in_one_transaction() {
+        use crate::clock::Clock;
+        let Some(world) = crate::testing::postgres().await else { return };
+        let entry = |n: u128| Entry { id: world.clock.id(), at: world.clock.now(), outcome: "DISCLOSED", request_id: format!("together-{n}"), ..Entry::default() };
+        let writes = (0..5_u128).map(|n| {
+            let (audit, entry) = (world.audit.clone(), entry(n));
+            async move {
+                let _held = audit.under_way();
+                tokio::time::sleep(Duration::from_micros(200 * n as u64)).await;
+                audit.write(entry).await.expect("written");
+            }
+        });
+        futures_util::future::join_all(writes).await;
+        let sql = "SELECT COUNT(DISTINCT xmin::text)::bigint, COUNT(*)::bigint FROM audit_record WHERE request_id LIKE 'together-%'";
+        let row = &world.db.as_system("test").raw(sql).await.expect("read")[0];
+        let (transactions, records): (i64, i64) = (row.try_get_by_index(0).expect("a number"), row.try_get_by_index(1).expect("a number"));
+        assert_eq!(records, 5);
+        assert!(transactions < 4, "{transactions} transactions");
+        let started = std::time::Instant::now();
+        world.audit.write(entry(9)).await.expect("written");
+        assert!(started.elapsed() < Duration::from_secs(5), "it waits for nobody");
     }
 
     #[test]

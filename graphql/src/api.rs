@@ -236,6 +236,7 @@ impl Schema {
 
     /// Runs a query or a mutation the shortest way there is; what it disclosed is on record before the answer is given out.
     pub async fn answer(&self, prepared: Prepared, actor: Actor) -> Answer {
+        let _held = self.domain.audit.under_way();
         if let Some(refused) = self.too_weak(&prepared, &actor).await {
             return refused.into();
         }

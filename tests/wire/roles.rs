@@ -52,6 +52,7 @@ async fn production_refuses_a_role_that_row_level_security_does_not_hold() {
         let mut command = command(folder.path());
         command.args(args).args(["--profile", "production", "--database", &as_role(&database.url, role)]).arg("--data").arg(folder.path().join("data"));
         command.env("CHILD_WELFARE_KEYS__SEALING", apart.path().join("sealing.key")).env("CHILD_WELFARE_KEYS__SIGNING", apart.path().join("signing.json"));
+        command.env("CHILD_WELFARE_KEYS__CHECKPOINT_FOLDER", apart.path());
         if args[0] == "migrate" {
             command.env("CHILD_WELFARE_MIGRATE_DATABASE", as_role(&database.url, &owner));
         }
