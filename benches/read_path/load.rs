@@ -7,9 +7,13 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+const PATIENCE: Duration = Duration::from_millis(100);
+
 #[derive(Default)]
 pub struct Sample {
     pub requests: u64,
+    /// With 503; of those that ask patiently alone.
+    pub refused: u64,
     pub wall: Duration,
     /// In microseconds.
     pub latencies: Vec<u32>,
@@ -35,11 +39,11 @@ impl Load {
 
     pub async fn run(&mut self, asking: &Asking<'_>, most: Most) -> Result<Sample> {
         let start = Instant::now();
-        let next = Cell::new(0_u64);
+        let (next, refused) = (Cell::new(0_u64), Cell::new(0_u64));
         let more = || {
             let n = next.get();
             let go_on = match most {
-                Most::Time(time) => start.elapsed() < time,
+                Most::Time(time) | Most::Patiently(time) => start.elapsed() < time,
                 Most::Requests(requests) => n < requests,
             };
             next.set(n + 1);
@@ -51,19 +55,26 @@ impl Load {
                 let (request, expected) = asking.request(n);
                 let asked = Instant::now();
                 connection.ask(&request).await?;
+                if connection.status == 503 && matches!(most, Most::Patiently(_)) {
+                    refused.set(refused.get() + 1);
+                    tokio::time::sleep(PATIENCE).await;
+                    continue;
+                }
                 latencies.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
                 expected.check(connection.status, connection.answer())?;
             }
             Result::Ok(latencies)
         });
         let latencies: Vec<u32> = futures_util::future::try_join_all(each).await?.into_iter().flatten().collect();
-        Ok(Sample { requests: latencies.len() as u64, wall: start.elapsed(), latencies })
+        Ok(Sample { requests: latencies.len() as u64, refused: refused.get(), wall: start.elapsed(), latencies })
     }
 }
 
 #[derive(Clone, Copy)]
 pub enum Most {
     Time(Duration),
+    /// The same; who is refused for the server's load asks again after a while.
+    Patiently(Duration),
     Requests(u64),
 }
 

@@ -125,7 +125,7 @@ impl World {
         let mut load = Load::open(self.server(side).address, args.load, &asking).await?;
         let others = self.others(side).await?;
         let before = self.used(side)?;
-        let Sample { requests, wall, latencies } = load.run(&asking, Most::Time(Duration::from_secs_f64(args.seconds))).await?;
+        let Sample { requests, wall, latencies, .. } = load.run(&asking, Most::Time(Duration::from_secs_f64(args.seconds))).await?;
         if side != Side::Limit {
             tokio::time::sleep(SETTLE).await;
         }

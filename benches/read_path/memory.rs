@@ -20,15 +20,18 @@ pub async fn peaks(world: &mut World, stage: &Stage, args: &Args, numbers: &[usi
         let ours = server::ours(stage, &stage.binary, "memory").await?;
         let start = account::peak(ours.pid())?;
         account::forget_peak(ours.pid())?;
+        let (mut served, mut refused) = (0, 0);
         for kind in kinds.iter().filter(|kind| matches!(kind.name, "Q1" | "Q2")) {
             for form in [Form::Warm, Form::Trusted] {
                 let asking = Asking::new(kind, Some(form), &token);
                 let mut load = Load::open(ours.address, *number, &asking).await?;
-                // Twice the load at once would be refused with 503: each connection waits its turn.
-                load.run(&asking, Most::Time(Duration::from_secs_f64(args.seconds))).await?;
+                let sample = load.run(&asking, Most::Patiently(Duration::from_secs_f64(args.seconds))).await?;
+                served += sample.requests;
+                refused += sample.refused;
             }
         }
-        println!("  {number:5} connections: {:.0} (ready: {:.0})", account::peak(ours.pid())? as f64 / 1024.0, start as f64 / 1024.0);
+        let peak = account::peak(ours.pid())? as f64 / 1024.0;
+        println!("  {number:5} connections: {peak:.0} (when ready: {:.0}); {served} answers, {refused} refused with 503", start as f64 / 1024.0);
     }
     Ok(())
 }

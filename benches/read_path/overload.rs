@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const TIMES: f64 = 10.0;
-/// So many requests may be under way; the rest of the plan waits in the client, and its waiting counts.
+/// So many requests may be under way; while all of them wait for answers, later ones are sent late.
 const CONNECTIONS: usize = 2000;
 
 #[derive(Default)]

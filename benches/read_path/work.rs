@@ -92,10 +92,9 @@ fn body(document: &str, variables: &str) -> String {
 }
 
 fn named(document: &str) -> String {
-    // The limit of what has been measured before is in the database; a new run begins elsewhere.
     let n = NEVER_SEEN.fetch_add(1, Ordering::Relaxed);
     let (head, tail) = document.split_once('(').unwrap_or((document, ""));
-    format!("{head}_{n:08}_{}({tail}", std::process::id())
+    format!("{head}_{n:08}({tail}")
 }
 
 /// The text of `data` in an answer.

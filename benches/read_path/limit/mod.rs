@@ -2,6 +2,7 @@
 //! writing of the same JSON. No GraphQL, no sign-in, no access, no record.
 
 mod json;
+mod lite;
 mod pg;
 mod record;
 mod write;
@@ -22,8 +23,15 @@ pub const COMMAND: &str = "limit";
 /// As many as our server has by default.
 const CONNECTIONS: usize = 10;
 
+enum Pool {
+    Postgres(pg::Pool),
+    Sqlite(lite::Pool),
+}
+
+use Pool::{Postgres, Sqlite};
+
 struct Limit {
-    pool: pg::Pool,
+    pool: Pool,
     keys: Keyring,
 }
 
@@ -35,7 +43,12 @@ pub fn serve(args: &[String]) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let kms = Arc::new(FileKms::new(std::path::Path::new(data).join("keys/sealing.key"), Arc::new(SystemClock)));
         let keys = keys_of(database, kms).await?;
-        let limit = Arc::new(Limit { pool: pg::Pool::open(database, CONNECTIONS).await?, keys });
+        let pool = if database.starts_with("sqlite:") {
+            Sqlite(lite::Pool::open(database, CONNECTIONS)?)
+        } else {
+            Postgres(pg::Pool::open(database, CONNECTIONS).await?)
+        };
+        let limit = Arc::new(Limit { pool, keys });
         let router = Router::new()
             .route("/health/ready", get(|| async { StatusCode::OK }))
             .route("/q1/{id}", get(q1))
@@ -61,23 +74,56 @@ fn answer(made: Result<String>) -> Response {
 }
 
 async fn q1(State(limit): State<Shared>, Path(id): Path<String>) -> Response {
-    answer(async { limit.pool.child(&limit.keys, uuid(&id)?).await }.await)
+    answer(
+        async {
+            let id = uuid(&id)?;
+            match &limit.pool {
+                Postgres(pool) => pool.child(&limit.keys, id).await,
+                Sqlite(pool) => pool.child(&limit.keys, id),
+            }
+        }
+        .await,
+    )
 }
 
 async fn q2(State(limit): State<Shared>, Path((low, high, micros, id)): Path<(i64, i64, i64, String)>) -> Response {
-    answer(async { limit.pool.page(&limit.keys, (low, high), (micros, uuid(&id)?)).await }.await)
+    answer(
+        async {
+            let after = (micros, uuid(&id)?);
+            match &limit.pool {
+                Postgres(pool) => pool.page(&limit.keys, (low, high), after).await,
+                Sqlite(pool) => pool.page(&limit.keys, (low, high), after),
+            }
+        }
+        .await,
+    )
 }
 
 async fn q3(State(limit): State<Shared>, Path((low, high, least)): Path<(i64, i64, i64)>) -> Response {
-    answer(limit.pool.counts((low, high), least).await)
+    answer(match &limit.pool {
+        Postgres(pool) => pool.counts((low, high), least).await,
+        Sqlite(pool) => pool.counts((low, high), least),
+    })
 }
 
 async fn s1(State(limit): State<Shared>, Path((low, high, name)): Path<(i64, i64, String)>) -> Response {
-    answer(limit.pool.search(&limit.keys, (low, high), &name).await)
+    answer(match &limit.pool {
+        Postgres(pool) => pool.search(&limit.keys, (low, high), &name).await,
+        Sqlite(pool) => pool.search(&limit.keys, (low, high), &name),
+    })
 }
 
 async fn m1(State(limit): State<Shared>, body: Bytes) -> Response {
-    answer(async { limit.pool.visit(&limit.keys, &serde_json::from_slice(&body)?).await }.await)
+    answer(
+        async {
+            let input = serde_json::from_slice(&body)?;
+            match &limit.pool {
+                Postgres(pool) => pool.visit(&limit.keys, &input).await,
+                Sqlite(pool) => pool.visit(&limit.keys, &input),
+            }
+        }
+        .await,
+    )
 }
 
 fn uuid(text: &str) -> Result<[u8; 16]> {
