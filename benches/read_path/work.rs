@@ -256,7 +256,7 @@ pub async fn kinds(ours: &Running, token: &str, only: Option<&[String]>) -> Resu
     for cursor in &cursors {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor)?)?;
         let (micros, id) = text.split_once('\u{1f}').ok_or("a cursor of another shape")?;
-        pages.push(case(json!({ "division": county, "after": cursor }), format!("/q2/{low}/{high}/{micros}/{id}")));
+        pages.push(case(json!({ "division": county, "after": cursor }), format!("/q2/{}/{micros}/{id}", low / 1_000_000)));
     }
     let step = (names.len() / 60).max(1);
     let search = names.iter().step_by(step).map(|name| {

@@ -116,7 +116,7 @@ impl Pool {
         let child = format!("SELECT 0, c.id, {COLUMNS}, NULL FROM child c WHERE c.id = ?1{}", arms("?1"));
         let page = format!(
             "WITH page AS MATERIALIZED (SELECT c.id AS k, {COLUMNS}, d.name AS dn FROM child c LEFT JOIN division d ON d.code = c.household_division \
-             WHERE c.household_division BETWEEN ?1 AND ?2 AND (c.changed_at, c.id) < (?3, ?4) ORDER BY c.changed_at DESC, c.id DESC LIMIT 21) \
+             WHERE c.household_county = ?1 AND (c.changed_at, c.id) < (?2, ?3) ORDER BY c.changed_at DESC, c.id DESC LIMIT 21) \
              SELECT 0, page.* FROM page{}",
             arms("SELECT k FROM page")
         );
@@ -167,8 +167,8 @@ impl Pool {
         Ok(out.0)
     }
 
-    pub fn page(&self, keys: &Keyring, (low, high): (i64, i64), (micros, id): (i64, [u8; 16])) -> Result<String> {
-        let rows = self.rows::<WIDTH>(&self.texts.page, &[&low, &high, &time(micros)?, &id.as_slice()])?;
+    pub fn page(&self, keys: &Keyring, county: i64, (micros, id): (i64, [u8; 16])) -> Result<String> {
+        let rows = self.rows::<WIDTH>(&self.texts.page, &[&county, &time(micros)?, &id.as_slice()])?;
         let mut out = Json::with_capacity(32 << 10);
         out.put("{\"data\":{\"children\":{\"nodes\":[");
         let children = rows.rows.iter().filter(|row| matches!(row[0], Slot::Int(0)));
@@ -188,8 +188,9 @@ impl Pool {
     }
 
     pub fn counts(&self, (low, high): (i64, i64), least: i64) -> Result<String> {
-        const SQL: &str = "SELECT main_category, risk_level, count(*) FROM child WHERE household_division BETWEEN ?1 AND ?2 \
-            AND state IN ('ACTIVE', 'REOPENED', 'TRANSFERRING') GROUP BY 1, 2 ORDER BY 1, 2";
+        const SQL: &str = "SELECT nullif(category, ''), risk_level, sum(n) FROM (SELECT category, risk_level, n FROM child_count WHERE division = ?1 \
+            UNION ALL SELECT category, risk_level, n FROM child_count_delta WHERE division BETWEEN ?1 AND ?2) GROUP BY category, risk_level HAVING sum(n) <> 0 \
+            ORDER BY category, risk_level";
         let rows = self.rows::<3>(SQL, &[&low, &high])?;
         let mut out = Json::with_capacity(4096);
         out.put("{\"data\":{\"childStatistics\":[");
@@ -203,7 +204,7 @@ impl Pool {
 
     pub fn search(&self, keys: &Keyring, (low, high): (i64, i64), name: &str) -> Result<String> {
         let groups = keys.search_grams(name).ok_or("nothing to search for")?;
-        let mut sql = String::from("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_division BETWEEN ?1 AND ?2");
+        let mut sql = String::from("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_county = ?1 / 1000000");
         let mut params: Vec<&dyn ToSql> = vec![&low, &high];
         for group in &groups {
             let places: Vec<String> = (0..group.len()).map(|n| format!("?{}", params.len() + 1 + n)).collect();

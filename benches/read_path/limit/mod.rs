@@ -52,7 +52,7 @@ pub fn serve(args: &[String]) -> Result<()> {
         let router = Router::new()
             .route("/health/ready", get(|| async { StatusCode::OK }))
             .route("/q1/{id}", get(q1))
-            .route("/q2/{low}/{high}/{micros}/{id}", get(q2))
+            .route("/q2/{county}/{micros}/{id}", get(q2))
             .route("/q3/{low}/{high}/{least}", get(q3))
             .route("/s1/{low}/{high}/{name}", get(s1))
             .route("/m1", post(m1))
@@ -86,13 +86,13 @@ async fn q1(State(limit): State<Shared>, Path(id): Path<String>) -> Response {
     )
 }
 
-async fn q2(State(limit): State<Shared>, Path((low, high, micros, id)): Path<(i64, i64, i64, String)>) -> Response {
+async fn q2(State(limit): State<Shared>, Path((county, micros, id)): Path<(i64, i64, String)>) -> Response {
     answer(
         async {
             let after = (micros, uuid(&id)?);
             match &limit.pool {
-                Postgres(pool) => pool.page(&limit.keys, (low, high), after).await,
-                Sqlite(pool) => pool.page(&limit.keys, (low, high), after),
+                Postgres(pool) => pool.page(&limit.keys, county, after).await,
+                Sqlite(pool) => pool.page(&limit.keys, county, after),
             }
         }
         .await,

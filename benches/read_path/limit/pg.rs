@@ -20,8 +20,9 @@ const CHILD: &str = "c.id, c.version, c.file_number, c.name, c.identity_number, 
     array(SELECT row(i.id, i.kind, i.state, i.risk_level, i.opened_on, i.closed_on, i.reason) FROM intervention i \
       WHERE i.child_id = c.id ORDER BY i.opened_on DESC, i.id DESC LIMIT 20)";
 
-const COUNTS: &str = "SELECT main_category, risk_level, count(*) FROM child \
-    WHERE household_division BETWEEN $1 AND $2 AND state IN ('ACTIVE', 'REOPENED', 'TRANSFERRING') GROUP BY 1, 2 ORDER BY 1 NULLS LAST, 2";
+/// From the roll-up: what is folded, and what is not yet.
+const COUNTS: &str = "SELECT nullif(category, ''), risk_level, sum(n)::bigint FROM (SELECT category, risk_level, n FROM child_count WHERE division = $1 \
+    UNION ALL SELECT category, risk_level, n FROM child_count_delta WHERE division BETWEEN $1 AND $2) c GROUP BY category, risk_level HAVING sum(n) <> 0 ORDER BY category, risk_level";
 
 const VISIT: &str = "INSERT INTO visit (id, version, child_id, kind, finding, visited_at, visitor_id, notes, created_at, created_by, updated_at, updated_by) \
     VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $6, $8, $6)";
@@ -29,7 +30,7 @@ const VISIT: &str = "INSERT INTO visit (id, version, child_id, kind, finding, vi
 /// Every group of grams, one for each pair of characters, must match.
 fn search_sql(groups: usize) -> String {
     let matches: String = (0..groups).map(|n| format!(" AND c.id IN (SELECT child_id FROM name_gram WHERE gram = ANY(${}) AND division BETWEEN $1 AND $2)", n + 3)).collect();
-    format!("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_division BETWEEN $1 AND $2{matches} ORDER BY c.changed_at DESC, c.id DESC LIMIT 20")
+    format!("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_county = $1 / 1000000{matches} ORDER BY c.changed_at DESC, c.id DESC LIMIT 20")
 }
 
 const MOST_GROUPS: usize = 4;
@@ -68,7 +69,7 @@ impl Pool {
                 page: client
                     .prepare(&format!(
                         "SELECT {CHILD}, d.name FROM child c LEFT JOIN division d ON d.code = c.household_division \
-                         WHERE c.household_division BETWEEN $1 AND $2 AND (c.changed_at, c.id) < ($3, $4) ORDER BY c.changed_at DESC, c.id DESC LIMIT 21"
+                         WHERE c.household_county = $1 AND (c.changed_at, c.id) < ($2, $3) ORDER BY c.changed_at DESC, c.id DESC LIMIT 21"
                     ))
                     .await?,
                 counts: client.prepare(COUNTS).await?,
@@ -104,8 +105,8 @@ impl Pool {
         Ok(out.0)
     }
 
-    pub async fn page(&self, keys: &Keyring, (low, high): (i64, i64), (micros, id): (i64, [u8; 16])) -> Result<String> {
-        let rows = self.rows(|p| &p.page, &[&Param::int(low), &Param::int(high), &Param::time(micros), &Param::bytes(&id)]).await?;
+    pub async fn page(&self, keys: &Keyring, county: i64, (micros, id): (i64, [u8; 16])) -> Result<String> {
+        let rows = self.rows(|p| &p.page, &[&Param::int(county), &Param::time(micros), &Param::bytes(&id)]).await?;
         let mut out = Json::with_capacity(32 << 10);
         out.put("{\"data\":{\"children\":{\"nodes\":[");
         let mut last = None;

@@ -74,6 +74,7 @@ pub(super) async fn fill_beyond(
         report.copying = start.elapsed();
         progress(Progress::Indexes);
         report.built = owner.tighten(&tables, &later, &|one| progress(Progress::Built(one))).await?;
+        domain.recount().await?;
         mark_now(domain, CHILDREN, &children.to_string()).await?;
         owner.run(format!("DELETE FROM meta WHERE name = '{LOADING}'")).await?;
     }
