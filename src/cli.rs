@@ -102,6 +102,9 @@ pub enum Command {
         /// How many synthetic children there shall be
         #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
         children: usize,
+        /// PostgreSQL: millions by COPY, the indexes after; without outbox and audit trail, and of the change log one row a file
+        #[arg(long)]
+        bulk: bool,
     },
     /// Read a survey sheet (.xlsx, .xls, .csv in UTF-8 or GB18030)
     #[command(

@@ -89,7 +89,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Schema => say(graphql::Schema::sdl().trim_end()),
         Command::Token { settings, persona, hours } => print_token(&settings, &persona, hours, clock.as_ref()),
-        Command::Seed { settings, children } => seed::seed(&settings, children, clock).await,
+        Command::Seed { settings, children, bulk } => seed::seed(&settings, children, bulk, clock).await,
         Command::Import { settings, file, account, division, survey_date, mapping, propose_mapping, dry_run, problems } => {
             let job = import::Job { file, account, division, survey_date, mapping, propose_mapping, dry_run, problems };
             import::import(&settings, job, clock).await

@@ -7,18 +7,18 @@ use crate::registry::identity_rows;
 use crate::registry::person::{CheckedPerson, relation_row};
 use crate::registry::{NewChild, gram_rows};
 use crate::sealing::Place as SealPlace;
-use crate::store::{Change, Tx};
+use crate::store::{Change, CopyRows, Tx};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::codes::{
     AttachmentState, CareMode, Category, ClosureReason, EnrolmentState, FactKind, GuardianshipEnd, GuardianshipKind, InterventionKind,
     InterventionState, RelationKind, RiskLevel, VisitFinding, VisitKind,
 };
 use entity::tables::{
-    attachment, benefit, child, classification, fact, guardianship, identity_registry, intervention, name_gram, person, relation, visit,
+    attachment, benefit, change_log, child, classification, fact, guardianship, identity_registry, intervention, name_gram, person, relation, visit,
 };
 use entity::{Sealed, Table};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, EntityTrait, Iterable};
+use sea_orm::{ActiveModelTrait, EntityTrait, Iterable, Value};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -301,12 +301,70 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    pub async fn write(mut self, tx: &mut Tx) -> Result<()> {
+    /// A file was changed last with the last of what lies in it.
+    fn settle(&mut self) {
         for row in &mut self.children {
             if let Some(at) = row.id.try_as_ref().and_then(|id| self.latest.get(id)) {
                 row.changed_at = Set(*at);
             }
         }
+    }
+
+    /// The tables that `copy` fills.
+    pub const TABLES: [&'static Table; 13] = [
+        &child::TABLE,
+        &identity_registry::TABLE,
+        &name_gram::TABLE,
+        &classification::TABLE,
+        &person::TABLE,
+        &relation::TABLE,
+        &guardianship::TABLE,
+        &fact::TABLE,
+        &benefit::TABLE,
+        &intervention::TABLE,
+        &visit::TABLE,
+        &attachment::TABLE,
+        &change_log::TABLE,
+    ];
+
+    /// As `write`, for tables whose indexes are made later.
+    pub fn copy(mut self, by: Uuid) -> Result<Vec<CopyRows>> {
+        self.settle();
+        let now = self.domain.clock.now();
+        let mut log = CopyRows::new(&change_log::TABLE, &["seq"]);
+        for change in self.changes.iter().filter(|change| change.child == Some(change.id)) {
+            let text = |text: &str| Some(Value::from(text));
+            log.add([
+                // No transaction is older.
+                Some(Value::from(0_i64)),
+                Some(Value::from(now)),
+                Some(Value::from(change.child)),
+                text(change.table.type_name),
+                Some(Value::from(change.id)),
+                Some(Value::from(change.version)),
+                text("demoData"),
+                Some(Value::from(by)),
+            ])?;
+        }
+        Ok(vec![
+            CopyRows::of(&child::TABLE, &self.children)?,
+            CopyRows::of(&identity_registry::TABLE, &self.identities)?,
+            CopyRows::of(&name_gram::TABLE, &self.grams)?,
+            CopyRows::of(&classification::TABLE, &self.classifications)?,
+            CopyRows::of(&person::TABLE, &self.persons)?,
+            CopyRows::of(&relation::TABLE, &self.relations)?,
+            CopyRows::of(&guardianship::TABLE, &self.guardianships)?,
+            CopyRows::of(&fact::TABLE, &self.facts)?,
+            CopyRows::of(&benefit::TABLE, &self.benefits)?,
+            CopyRows::of(&intervention::TABLE, &self.interventions)?,
+            CopyRows::of(&visit::TABLE, &self.visits)?,
+            CopyRows::of(&attachment::TABLE, &self.attachments)?,
+            log,
+        ])
+    }
+
+    pub async fn write(mut self, tx: &mut Tx) -> Result<()> {
+        self.settle();
         put(tx, self.children).await?;
         put(tx, self.identities).await?;
         // In the order of the index, so that each of its pages is gone to once.

@@ -25,15 +25,17 @@ pub(super) const PERSONS: u64 = 4;
 /// Identity numbers of one birth date: four digits of the prefix and the serial number of one sex.
 const NUMBERS: u64 = 10_000 * 500;
 /// Up to here every identity number is another one.
-pub(super) const MOST_CHILDREN: u64 = NUMBERS / PERSONS;
+pub(super) const MOST_CHILDREN: u64 = NUMBERS * PREFIXES / PERSONS;
+/// 99, 98, … 92: no province begins so.
+const PREFIXES: u64 = 8;
 /// Has no factor in common with `NUMBERS`, so that every index keeps a number of its own.
 const STRIDE: u64 = 2_654_437;
 
-/// The number of an index: valid, and under the prefix 99 that no place has.
+/// The number of an index: valid, and under the prefix 99 that no place has, or further down when those are used up.
 pub(super) fn identity_number(index: u64, birth: NaiveDate, sex: Sex) -> Option<IdentityNumber> {
     let n = (index % NUMBERS) * STRIDE % NUMBERS;
     let serial = n / 10_000 * 2 + u64::from(sex == Sex::Male);
-    let body = format!("99{:04}{}{serial:03}", n % 10_000, birth.format("%Y%m%d"));
+    let body = format!("{}{:04}{}{serial:03}", 99 - index / NUMBERS % PREFIXES, n % 10_000, birth.format("%Y%m%d"));
     let check = check_character(&body);
     IdentityNumber::parse(&format!("{body}{check}")).ok()
 }

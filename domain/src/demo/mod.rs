@@ -4,6 +4,7 @@
 
 mod base;
 mod batch;
+mod bulk;
 mod casework;
 mod clients;
 mod divisions;
@@ -16,6 +17,7 @@ mod programmes;
 #[cfg(test)]
 mod tests;
 
+pub use bulk::{BulkReport, Progress, fill_in_bulk};
 pub use hand::{DEMO_CHILD, DEMO_ELDER_SISTER, DEMO_MIGRANT, DEMO_ORPHAN, DEMO_YOUNGER_BROTHER};
 pub use clients::{CLIENTS, DemoClient, register_clients};
 pub use personas::{BUREAU, HOSPITAL, INSTITUTION, PERSONAS, Persona, SCHOOL, VILLAGE_DIRECTOR};
@@ -198,7 +200,8 @@ fn first_family(maker: &mut Maker<'_>, places: &Places, index: u64) -> Result<u6
 }
 
 fn any_family(maker: &mut Maker<'_>, places: &Places, index: u64, most: usize) -> Result<u64> {
-    let (home, county) = match maker.rng.random_range(0..100) {
+    // The demonstration county has as many files as a county has; what comes after is spread over the country.
+    let (home, county) = match maker.rng.random_range(if index < bulk::ORDINARY { 0..100 } else { 65..100 }) {
         0..30 => (choose(maker, &places.county)?, true),
         30..65 => (choose(maker, &places.province)?, false),
         _ => (choose(maker, &places.country)?, false),

@@ -1,3 +1,4 @@
+use super::bulk::fill_beyond;
 use super::maker::identity_number;
 use super::{DEMO_CHILD, DEMO_ORPHAN, FIRST, PERSONAS, Places, VILLAGE, fill, prepare};
 use crate::access::Actor;
@@ -63,6 +64,8 @@ fn identity_numbers_are_valid_under_99_and_unique() {
     for index in (0..20_000).chain(4_980_000..5_000_000) {
         for sex in [Sex::Male, Sex::Female] {
             let number = identity_number(index, birth, sex).expect("valid");
+            // When those are used up, others that no place has.
+            assert!(identity_number(index + 35_000_000, birth, sex).is_some_and(|other| other.as_str().starts_with("92") && other != number));
             assert!(number.as_str().starts_with("99") && number.birth_date() == birth && number.sex() == sex);
             assert!(seen.insert(number.as_str().to_owned()), "{index}");
         }
@@ -77,6 +80,38 @@ fn places_are_real_and_have_addresses() {
     assert!(places.province.len() > 1_000 && places.country.len() > 35_000);
     let beijing = places.country.iter().find(|p| p.code == 110_101_001_000).expect("there");
     assert_eq!(beijing.address, "北京市东城区东华门街道");
+}
+
+/// How its tables are indexed, bound and guarded.
+async fn shape(domain: &Domain) -> Vec<String> {
+    let sql = "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid::regclass::text NOT LIKE 'pg_%' \
+        UNION ALL SELECT conrelid::regclass::text || conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace \
+        UNION ALL SELECT tgname || tgenabled FROM pg_trigger WHERE NOT tgisinternal \
+        UNION ALL SELECT relname || relforcerowsecurity::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace ORDER BY 1";
+    let rows = domain.db.raw(sql).await.expect("read");
+    rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
+}
+
+#[tokio::test]
+async fn a_database_filled_in_bulk_holds_together_and_keeps_its_shape() {
+    let Some(test) = crate::testing::postgres().await else { return };
+    let owner = test.owner_url.clone().expect("an owner");
+    let before = shape(&test).await;
+    let report = fill_beyond(&test, &owner, (FIRST, 2_500), &|_| {}).await.expect("filled");
+    assert_eq!((count(&test, "child").await, report.children), (2_500, 2_500 - FIRST));
+    assert_eq!(shape(&test).await, before);
+    assert!(report.built.iter().any(|one| one.name == "name_gram_pkey" && one.bytes > Some(0)));
+    fill(&test, 2_600, &silent).await.expect("goes on from there");
+    assert_eq!(count(&test, "child").await, 2_600);
+    while test.chain_audit().await.expect("linked") > 0 {}
+    for finding in verify(&test).await.expect("checks run") {
+        assert!(finding.looked_at > 0 && finding.wrong == 0, "{finding:?}");
+    }
+    // The same again, whoever makes it and however the work is divided.
+    let Some(again) = crate::testing::postgres().await else { return };
+    fill_beyond(&again, &again.owner_url.clone().expect("an owner"), (FIRST, 2_500), &|_| {}).await.expect("filled");
+    fill(&again, 2_600, &silent).await.expect("goes on");
+    assert!(content(&test).await == content(&again).await);
 }
 
 #[tokio::test]

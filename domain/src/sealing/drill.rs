@@ -41,6 +41,14 @@ pub async fn drill(url: &str, kms: Arc<dyn Kms>, sample: u64) -> std::result::Re
     report
 }
 
+/// The keys of the database at this address, for who only looks.
+pub async fn keys_of(url: &str, kms: Arc<dyn Kms>) -> std::result::Result<Keyring, StartError> {
+    let db = Db::open_to_look(url).await?;
+    let keys = async { Ok(Keyring::of_rows(&rows_of(&db).await?, kms).await?) }.await;
+    db.close().await;
+    keys
+}
+
 async fn look(db: &Db, kms: Arc<dyn Kms>, sample: u64) -> std::result::Result<DrillReport, StartError> {
     let rows = rows_of(db).await?;
     let keys = Keyring::of_rows(&rows, kms).await?;

@@ -10,7 +10,7 @@ mod rotation;
 mod stream;
 
 pub use algorithm::Algorithm;
-pub use drill::{ColumnDrill, DrillReport, drill};
+pub use drill::{ColumnDrill, DrillReport, drill, keys_of};
 pub(crate) use index::joined;
 pub use keyring::{KeysError, Keyring, SealingOptions};
 pub use kms::{FileKms, Kms, KmsError, Secret, Wrapped};

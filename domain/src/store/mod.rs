@@ -3,6 +3,7 @@
 mod bulk;
 #[cfg(test)]
 mod cancel_tests;
+mod copy;
 pub mod meter;
 mod open;
 mod rows;
@@ -12,6 +13,8 @@ mod wall;
 pub use open::{OpenError, OpenOptions, Standing};
 pub use rows::Cell;
 pub(crate) use bulk::{Bulk, List};
+pub use copy::{Built, Sizes};
+pub(crate) use copy::{CopyRows, Owner};
 pub(crate) use rows::read_cell;
 pub(crate) use tx::is_double;
 pub use tx::{Change, Tx};
