@@ -1,6 +1,6 @@
 //! Schema changes, one file each, the same on SQLite and PostgreSQL; reference data.
 
-pub use sea_orm_migration::{MigratorTrait, prelude::MigrationTrait};
+pub use sea_orm_migration::{MigratorTrait, SchemaManager, prelude::MigrationTrait};
 
 pub mod divisions;
 pub mod rls;
