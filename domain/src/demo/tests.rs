@@ -85,9 +85,9 @@ fn places_are_real_and_have_addresses() {
 /// How its tables are indexed, bound and guarded.
 async fn shape(domain: &Domain) -> Vec<String> {
     let sql = "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid::regclass::text NOT LIKE 'pg_%' \
-        UNION ALL SELECT conrelid::regclass::text || conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace \
-        UNION ALL SELECT tgname || tgenabled FROM pg_trigger WHERE NOT tgisinternal \
-        UNION ALL SELECT relname || relforcerowsecurity::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace ORDER BY 1";
+        UNION ALL SELECT conrelid::regclass::text || conname::text || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace \
+        UNION ALL SELECT tgname::text || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal \
+        UNION ALL SELECT relname::text || relforcerowsecurity::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace ORDER BY 1";
     let rows = domain.db.raw(sql).await.expect("read");
     rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
 }

@@ -60,19 +60,26 @@ pub(crate) async fn ones_own_secrets_are_asked_for_and_not_to_be_guessed() {
         let (secret, _, opened) = enrolled(&world).await;
         let actor = actor_of(&world, &opened).await.expect("an actor");
         let meta = Meta::default();
+        // As somebody tries who waits out each pause.
+        let later = || world.clock.advance(TimeDelta::seconds(16));
         let wrong = |outcome: &Outcome| matches!(outcome, Outcome::Refused(errors) if errors[0].code == UserErrorCode::WrongSecret);
         for code in [None, Some(Secret::new("000000"))] {
+            later();
             let (refused, none) = world.begin_totp_enrolment(&actor, code.as_ref(), &meta).await.expect("answered");
             assert!(wrong(&refused) && none.is_none());
         }
+        later();
         let (refused, none) = world.new_recovery_codes(&actor, &Secret::new("000000"), &meta).await.expect("answered");
         assert!(wrong(&refused) && none.is_empty());
+        later();
         let (done, begun) = world.begin_totp_enrolment(&actor, Some(&code_now(&world, &secret)), &meta).await.expect("answered");
         assert!(matches!(done, Outcome::Done { .. }) && begun.is_some());
         let change = |current: &str| ChangePassword { current: Secret::new(current), new: Secret::new("another horse battery") };
         for _ in 0..5 {
+            later();
             assert!(wrong(&world.change_password(&actor, &change("not my password"), &meta).await.expect("answered")));
         }
+        later();
         assert!(wrong(&world.change_password(&actor, &change(PASSWORD), &meta).await.expect("answered")), "locked, although it is right");
         world.clock.advance(TimeDelta::minutes(16));
         assert!(matches!(world.change_password(&actor, &change(PASSWORD), &meta).await.expect("answered"), Outcome::Done { .. }));
