@@ -30,7 +30,7 @@ const VISIT: &str = "INSERT INTO visit (id, version, child_id, kind, finding, vi
 /// Every group of grams, one for each pair of characters, must match.
 fn search_sql(groups: usize) -> String {
     let matches: String = (0..groups).map(|n| format!(" AND c.id IN (SELECT child_id FROM name_gram WHERE gram = ANY(${}) AND division BETWEEN $1 AND $2)", n + 3)).collect();
-    format!("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_county = $1 / 1000000{matches} ORDER BY c.changed_at DESC, c.id DESC LIMIT 20")
+    format!("SELECT c.id, c.file_number, c.name, c.birth_date FROM child c WHERE c.household_county = $1::bigint / 1000000{matches} ORDER BY c.changed_at DESC, c.id DESC LIMIT 20")
 }
 
 const MOST_GROUPS: usize = 4;
