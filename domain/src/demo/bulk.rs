@@ -35,8 +35,9 @@ pub enum Progress<'a> {
     Built(&'a Built),
 }
 
+/// For the command line alone: no answer of the API says so.
 fn wrong(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::bad("BULK", "bulk", message)
+    Error::forbidden("bulk", message)
 }
 
 /// Makes files until there are `children`. Beyond the first ten thousand there is one row in the change log for each file, for its being made;
