@@ -132,7 +132,7 @@ impl Domain {
         if let Some(until) = filter.until {
             all = all.add(t("raised_at").lt(until));
         }
-        let query = ListQuery { condition: all, order: vec![("raised_at", true)], needs: vec![DataClass::Alert], page };
+        let query = ListQuery { condition: all, order: vec![("raised_at", true)], needs: vec![DataClass::Alert], page, ..ListQuery::default() };
         self.reader(actor).list(want, &query).await
     }
 

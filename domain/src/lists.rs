@@ -33,7 +33,7 @@ pub struct AuditFilter {
 
 impl Domain {
     async fn list(&self, actor: &Actor, want: &Want, condition: Condition, order: &[(&'static str, bool)], needs: &[DataClass], page: PageArgs) -> Result<Page> {
-        self.reader(actor).list(want, &ListQuery { condition, order: order.to_vec(), needs: needs.to_vec(), page }).await
+        self.reader(actor).list(want, &ListQuery { condition, order: order.to_vec(), needs: needs.to_vec(), page, ..ListQuery::default() }).await
     }
 
     pub async fn visits(&self, actor: &Actor, want: &Want, filter: &VisitFilter, page: PageArgs) -> Result<Page> {

@@ -6,7 +6,8 @@ use super::policy::{Basis, Decision};
 use super::wall::Wall;
 use crate::check;
 use entity::codes::Category;
-use entity::{CodedEnum, DataClass};
+use entity::codes::DivisionLevel;
+use entity::{CodedEnum, DataClass, DivisionCode};
 use sea_orm::sea_query::{Alias, Cond, Condition, Expr, ExprTrait, IntoIden};
 
 /// A condition that a viewer's reads cannot do without.
@@ -23,6 +24,10 @@ impl Scope {
     /// For a statement that joins these tables to rows of this scope by their key.
     pub(crate) fn opening(self, tables: &[&str]) -> Scope {
         Scope(self.0, self.1.opening(tables))
+    }
+    /// The same, as something that leads to no rows: where others do, it is to look at what they find.
+    pub(crate) fn opaque(self) -> Scope {
+        Scope(opaque(self.0), self.1)
     }
     /// No row at all.
     pub(crate) fn nothing() -> Scope {
@@ -55,14 +60,41 @@ fn within(column: &dyn Fn() -> Expr, view: &View) -> Condition {
     view.ranges.iter().fold(Cond::any(), |any, (low, high)| any.add(column().between(*low, *high)))
 }
 
+/// A condition that the planner of the database does not look into: it takes it for one row in two, and uses no index for it.
+pub(crate) fn opaque(condition: Condition) -> Condition {
+    if condition.is_empty() { condition } else { Cond::all().add(Expr::Case(Box::new(Expr::case(condition, Expr::cust("TRUE")).finally(Expr::cust("FALSE"))))) }
+}
+
+/// The three divisions of a child, each with the column of its county.
+pub(crate) const PLACES: [(&str, &str); 3] =
+    [("household_division", "household_county"), ("residence_division", "residence_county"), ("accepting_division", "accepting_county")];
+
+/// A division of a child lies between two codes. Where these are a subtree, the database is told how much of the country
+/// it is: a county is equal to a number that it has statistics of, and a range of parameters is a guess.
+pub(crate) fn between(alias: &'static str, (division, county): (&'static str, &'static str), (low, high): (i64, i64)) -> Condition {
+    const COUNTY: i64 = 1_000_000;
+    let range = column(alias, division).between(low, high);
+    let Some(code) = DivisionCode::new(low).filter(|code| code.range() == (low, high)) else { return Cond::all().add(range) };
+    match code.level() {
+        DivisionLevel::Nation | DivisionLevel::Province | DivisionLevel::Prefecture => Cond::all().add(column(alias, county).between(low / COUNTY, high / COUNTY)),
+        DivisionLevel::County => Cond::all().add(column(alias, county).eq(low / COUNTY)),
+        DivisionLevel::Township => Cond::all().add(column(alias, county).eq(low / COUNTY)).add(range),
+        DivisionLevel::Village => Cond::all().add(column(alias, division).eq(low)),
+    }
+}
+
+fn child_within(alias: &'static str, place: (&'static str, &'static str), view: &View) -> Condition {
+    view.ranges.iter().fold(Cond::any(), |any, range| any.add(between(alias, place, *range)))
+}
+
 fn child_view(alias: &'static str, view: &View) -> Option<Condition> {
     let mut roads = Cond::any();
     let mut some = false;
     for basis in &view.rows {
         let road = match basis {
-            Basis::Household => named("scope.household", within(&|| column(alias, "household_division"), view)),
-            Basis::Residence => named("scope.residence", within(&|| column(alias, "residence_division"), view)),
-            Basis::Accepting => named("scope.accepting", within(&|| column(alias, "accepting_division"), view)),
+            Basis::Household => named("scope.household", child_within(alias, PLACES[0], view)),
+            Basis::Residence => named("scope.residence", child_within(alias, PLACES[1], view)),
+            Basis::Accepting => named("scope.accepting", child_within(alias, PLACES[2], view)),
             Basis::Organisation => match view.organisation {
                 Some(id) => named("scope.organisation", Cond::any().add(column(alias, "school_id").eq(id)).add(column(alias, "institution_id").eq(id))),
                 None => continue,
@@ -87,6 +119,29 @@ impl Lens {
     /// Children in reach, by views that show every class in `needs` (those a filter or an order looks at).
     pub fn children(&self, alias: &'static str, needs: &[DataClass]) -> Scope {
         self.any_view(|view| if shows(view, needs) { child_view(alias, view) } else { None })
+    }
+
+    /// Where the files in reach may lie: in these ranges, by any of their divisions, or on the other roads.
+    pub(crate) fn whereabouts(&self, alias: &'static str) -> (Vec<(i64, i64)>, Condition) {
+        let (mut ranges, mut roads) = (Vec::new(), Cond::any());
+        for view in &self.views {
+            for basis in &view.rows {
+                match basis {
+                    Basis::Household | Basis::Residence | Basis::Accepting => ranges.extend(&view.ranges),
+                    Basis::Organisation => {
+                        if let Some(id) = view.organisation {
+                            roads = roads.add(column(alias, "school_id").eq(id)).add(column(alias, "institution_id").eq(id));
+                        }
+                    }
+                    Basis::Caseload => roads = roads.add(column(alias, "director_id").eq(view.account)),
+                    Basis::Named => roads = view.child.map_or(roads.clone(), |named| roads.add(column(alias, "id").eq(named.child))),
+                    _ => {}
+                }
+            }
+        }
+        ranges.sort_unstable();
+        ranges.dedup();
+        (ranges, roads)
     }
 
     pub fn accounts(&self, alias: &'static str, needs: &[DataClass]) -> Scope {

@@ -104,7 +104,7 @@ impl Domain {
         if let Some(end) = filter.ends_before {
             all = all.add(t("valid_to").lt(end));
         }
-        let query = ListQuery { condition: all, order: vec![("created_at", true)], needs: vec![DataClass::Account], page };
+        let query = ListQuery { condition: all, order: vec![("created_at", true)], needs: vec![DataClass::Account], page, ..ListQuery::default() };
         self.reader(actor).list(want, &query).await
     }
 

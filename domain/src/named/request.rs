@@ -70,7 +70,7 @@ impl Domain {
         if filter.unreviewed {
             all = all.add(t("kind").eq(AccessKind::BreakGlass.name())).add(t("review_outcome").is_null());
         }
-        let query = ListQuery { condition: all, order: vec![("created_at", true)], needs: vec![DataClass::Access], page };
+        let query = ListQuery { condition: all, order: vec![("created_at", true)], needs: vec![DataClass::Access], page, ..ListQuery::default() };
         self.reader(actor).list(want, &query).await
     }
 

@@ -30,6 +30,10 @@ pub struct Reader<'a> {
 /// A list asked for at the root.
 pub struct ListQuery {
     pub condition: Condition,
+    /// Holds for every row of the page, and leads to them sooner; it says nothing of the rows there are.
+    pub narrowed: Condition,
+    /// Whether the condition leads to the rows by an index, so that the scope need not.
+    pub leading: bool,
     /// Ordering columns, newest first where `true`; the key follows by itself.
     pub order: Vec<(&'static str, bool)>,
     /// Classes that the condition or the order looks at: rows whose viewer is not shown them are left out.
@@ -39,7 +43,14 @@ pub struct ListQuery {
 
 impl Default for ListQuery {
     fn default() -> ListQuery {
-        ListQuery { condition: Condition::all(), order: Vec::new(), needs: Vec::new(), page: PageArgs::default() }
+        ListQuery {
+            condition: Condition::all(),
+            narrowed: Condition::all(),
+            leading: false,
+            order: Vec::new(),
+            needs: Vec::new(),
+            page: PageArgs::default(),
+        }
     }
 }
 
@@ -95,6 +106,16 @@ pub(super) fn keyset(select: &mut SelectStatement, table: &Table, order: &[(&'st
         let there = Expr::tuple(cursor.0.iter().map(|cell| Expr::val(cell.value())));
         select.and_where(if direction(order, page) == Order::Desc { here.lt(there) } else { here.gt(there) });
     }
+    Ok(())
+}
+
+/// A page and one row more: from its cursor on, in order.
+pub(crate) fn ordered(select: &mut SelectStatement, table: &Table, order: &[(&'static str, bool)], page: &PageArgs) -> Result<()> {
+    keyset(select, table, order, page)?;
+    for expr in order_exprs(table, order) {
+        select.order_by_expr(expr, direction(order, page));
+    }
+    select.limit(u64::from(page.size) + 1);
     Ok(())
 }
 
@@ -160,6 +181,7 @@ impl<'a> Reader<'a> {
         let anchor = anchor(table);
         let needs = if mutant::off("list.needs") { &[][..] } else { &query.needs };
         let scope = anchor.scope(table, &self.actor.lens, needs);
+        let scope = if query.leading { scope.opaque() } else { scope };
         let mut page = Page::default();
         if query.page.rows {
             let order_names: Vec<&str> = query.order.iter().map(|(name, _)| *name).collect();
@@ -167,11 +189,8 @@ impl<'a> Reader<'a> {
             let mut select = select_rows(table, &columns);
             anchor.select(&mut select);
             select.cond_where(query.condition.clone());
-            keyset(&mut select, table, &query.order, &query.page)?;
-            for expr in order_exprs(table, &query.order) {
-                select.order_by_expr(expr, direction(&query.order, &query.page));
-            }
-            select.limit(u64::from(query.page.size) + 1);
+            select.cond_where(query.narrowed.clone());
+            ordered(&mut select, table, &query.order, &query.page)?;
             let rows = self.db.scoped(select, &scope).await?;
             let mut decided = Decided::default();
             let mut raws = Vec::with_capacity(rows.len());

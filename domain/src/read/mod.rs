@@ -11,7 +11,7 @@ mod want;
 
 pub use cursor::{Cursor, PageArgs};
 pub use links::{Link, Road};
-pub(crate) use load::col;
+pub(crate) use load::{col, ordered};
 pub use load::{ListQuery, Reader};
 pub use record::{Page, Record, Related};
 pub use want::{LinkWant, Want};

@@ -1,7 +1,8 @@
 //! Finding children: filters and orders, each with the classes of data it looks at.
 
 use crate::access::{Actor, mutant};
-use crate::access::scope::shows;
+use super::lead::{called, led};
+use crate::access::scope::{PLACES, between, shows};
 use crate::app::Domain;
 use crate::error::{Error, Result};
 use crate::names;
@@ -55,7 +56,7 @@ impl Domain {
 
     /// What such a page looks at.
     pub fn list_of_children(&self, actor: &Actor, filter: &ChildFilter, order: (ChildOrder, bool), page: PageArgs) -> Result<ListQuery> {
-        let (condition, mut needs) = self.child_condition(filter)?;
+        let (condition, mut needs) = self.child_condition(actor, filter)?;
         let (column, class) = match order.0 {
             ChildOrder::ChangedAt => ("changed_at", DataClass::Registry),
             ChildOrder::BirthDate => ("birth_date", DataClass::Identity),
@@ -73,10 +74,10 @@ impl Domain {
                 needs.iter().filter(|class| !actor.lens.views.iter().any(|v| shows(v, &[**class]))).map(|class| class.name()).collect();
             return Err(Error::forbidden("filter", format!("filtering or ordering by data of class {} needs to be allowed to see it", hidden.join(", "))));
         }
-        Ok(ListQuery { condition, order: vec![(column, order.1)], needs, page })
+        led(actor, filter, ListQuery { condition, order: vec![(column, order.1)], needs, page, ..ListQuery::default() })
     }
 
-    fn child_condition(&self, filter: &ChildFilter) -> Result<(Condition, Vec<DataClass>)> {
+    fn child_condition(&self, actor: &Actor, filter: &ChildFilter) -> Result<(Condition, Vec<DataClass>)> {
         let mut all = Condition::all();
         let mut needs = Vec::new();
         let mut need = |filter: &'static str, class: DataClass| {
@@ -85,18 +86,14 @@ impl Domain {
             }
         };
         if let Some(division) = filter.division {
-            let (low, high) = division.range();
-            let any = ["household_division", "residence_division", "accepting_division"]
-                .into_iter()
-                .fold(Condition::any(), |any, column| any.add(t(column).between(low, high)));
+            let any = PLACES.into_iter().fold(Condition::any(), |any, place| any.add(between("t", place, division.range())));
             all = all.add(any);
             need("division", DataClass::Registry);
         }
-        for (division, column) in [(filter.household_division, "household_division"), (filter.residence_division, "residence_division")] {
+        for (division, place) in [(filter.household_division, PLACES[0]), (filter.residence_division, PLACES[1])] {
             if let Some(division) = division {
-                let (low, high) = division.range();
-                all = all.add(t(column).between(low, high));
-                need(column, DataClass::Registry);
+                all = all.add(between("t", place, division.range()));
+                need(place.0, DataClass::Registry);
             }
         }
         if let Some(states) = &filter.states {
@@ -160,8 +157,7 @@ impl Domain {
                 return Err(wrong());
             }
             for group in self.keys.search_grams(name).ok_or_else(wrong)? {
-                let found = Query::select().column("child_id").from("name_gram").and_where(Expr::col("gram").is_in(group)).to_owned();
-                all = all.add(t("id").in_subquery(found));
+                all = all.add(called(actor, filter, &group));
             }
             // The grams hold guardians' names too.
             need("name", DataClass::Identity);

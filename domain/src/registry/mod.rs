@@ -3,6 +3,7 @@
 mod correct;
 mod facts;
 mod guardians;
+mod lead;
 mod list;
 mod new_child;
 pub(crate) mod person;

@@ -45,6 +45,12 @@ impl Db {
         self.behind(scope.wall().clone()).all(&select).await
     }
 
+    /// The same for a select by the whole key: it finds one row at most.
+    pub(crate) async fn scoped_by_key(&self, mut select: SelectStatement, scope: &Scope) -> Result<Vec<QueryResult>> {
+        select.cond_where(scope.condition());
+        self.behind(scope.wall().clone()).by_key(&select).await
+    }
+
     /// Reads as far as this viewer's grants reach, whatever the statement says.
     pub(crate) fn as_viewer(&self, lens: &Lens) -> Behind<'_> {
         self.behind(Wall::of(lens))

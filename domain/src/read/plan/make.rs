@@ -3,7 +3,7 @@
 use super::super::access::{Anchor, Decided, anchor};
 use super::super::cursor::Cursor;
 use super::super::links::row_class;
-use super::super::load::{ListQuery, Reader, col, direction, keyset, reveal};
+use super::super::load::{ListQuery, Reader, col, ordered, reveal};
 use super::super::want::{LinkWant, Want};
 use super::layout::{Layout, LinkLayout};
 use super::{Linked, Row, Rows, postgres, sqlite};
@@ -47,13 +47,11 @@ impl Reader<'_> {
         let order: Vec<&'static str> = query.order.iter().map(|(name, _)| *name).collect();
         let layout = Layout::new(want, if query.page.cursors { &order } else { &[] }, &self.actor.lens);
         let scope = anchor.scope(want.table, &self.actor.lens, needs).opening(&layout.nested());
+        let scope = if query.leading { scope.opaque() } else { scope };
         let mut select = self.select(&layout, anchor);
         select.cond_where(query.condition.clone());
-        keyset(&mut select, want.table, &query.order, &query.page)?;
-        for expr in super::super::load::order_exprs(want.table, &query.order) {
-            select.order_by_expr(expr, direction(&query.order, &query.page));
-        }
-        select.limit(u64::from(query.page.size) + 1);
+        select.cond_where(query.narrowed.clone());
+        ordered(&mut select, want.table, &query.order, &query.page)?;
         let raws = self.db.scoped(select, &scope).await?;
         let rows = self.rows(want, &layout, anchor, &raws, query.page.cursors)?;
         Ok(Rows { looked: query.needs.clone(), ..finish(rows, query.page.size, query.page.backward, query.page.from.is_some()) })
@@ -68,7 +66,7 @@ impl Reader<'_> {
         let needs = row_class(want.table).filter(|_| !mutant::off("node.needs"));
         let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(want.table, &self.actor.lens, needs.as_slice()) };
         let scope = scope.opening(&layout.nested());
-        let raws = self.db.scoped(select, &scope).await?;
+        let raws = self.db.scoped_by_key(select, &scope).await?;
         Ok(self.rows(want, &layout, anchor, &raws, false)?.pop())
     }
 
