@@ -24,7 +24,7 @@ pub struct Cluster {
 fn settings(port: u16, folder: &Path) -> String {
     format!(
         "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\n\
-         shared_buffers = 1GB\nmaintenance_work_mem = 1GB\nmax_wal_size = 8GB\nmax_connections = 100\n\
+         shared_buffers = 1GB\nmaintenance_work_mem = 1GB\nmax_wal_size = 2GB\nmax_connections = 100\n\
          shared_preload_libraries = 'pg_stat_statements'\npg_stat_statements.track = 'none'\n\
          logging_collector = off\nlog_checkpoints = off\n",
         folder.display()

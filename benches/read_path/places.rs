@@ -81,7 +81,11 @@ impl Stage {
             return Ok(());
         }
         let start = Instant::now();
-        let filled = self.command(&self.binary, &["seed", "--demo", "--children", &children.to_string()]).status()?;
+        let mut seed = self.command(&self.binary, &["seed", "--demo", "--children", &children.to_string()]);
+        if self.cluster.is_some() {
+            seed.arg("--bulk");
+        }
+        let filled = seed.status()?;
         if !filled.success() {
             return Err("the database could not be filled".into());
         }
