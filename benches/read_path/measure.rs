@@ -191,7 +191,9 @@ pub async fn run(world: &mut World, args: &Args) -> Result<()> {
         world.kinds = kinds;
     }
     for ((kind, side), cost) in &mut costs {
-        cost.statements = world.statements(&world.kinds[*kind], *side).await?;
+        // The fewer of two counts: now and then what looks through the audit trail behind the answers falls into one of them.
+        let (one, other) = (world.statements(&world.kinds[*kind], *side).await?, world.statements(&world.kinds[*kind], *side).await?);
+        cost.statements = one.zip(other).map(|(one, other)| one.min(other));
     }
     eprintln!();
     table::print(world, &mut costs, &sides)
