@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 const REASON: &str = "the office asked for it in writing";
+const ISSUER: &str = "https://id.example";
 const KEY: &str = r#"{"keys":[{"kid":"a","kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
 /// Every mutation that the matrix tries here, some in more than one way.
@@ -28,6 +29,9 @@ const ACTS: &[(&str, &str)] = &[
     ("enableAccount", ""),
     ("resetSecondFactor", ""),
     ("issueActivationCode", ""),
+    ("linkExternalIdentity", ""),
+    ("confirmExternalIdentity", ""),
+    ("unlinkExternalIdentity", ""),
     ("registerClient", ""),
     ("setClientKeys", ""),
     ("disableClient", ""),
@@ -121,6 +125,17 @@ impl Try<'_> {
         (holder, id)
     }
 
+    /// Linked by its owner, whoever that is: not by the one who tries.
+    async fn identity(&self, account: Uuid, subject: &str) {
+        let now = self.stage.world.clock.now();
+        let insert = Query::insert()
+            .into_table("account_identity")
+            .columns(["id", "account_id", "issuer", "subject", "created_at", "created_by"])
+            .values_panic([self.stage.world.clock.id().into(), account.into(), ISSUER.into(), subject.into(), now.into(), account.into()])
+            .to_owned();
+        self.stage.db.execute(&insert).await.expect("inserted");
+    }
+
     async fn access(&self, holder: Uuid, kind: AccessKind, state: AccessState) -> Uuid {
         let (id, now) = (self.stage.world.clock.id(), self.stage.world.clock.now());
         let uuid = Uuid::try_parse(&self.child["Child:".len()..]).expect("an id");
@@ -209,6 +224,16 @@ impl Try<'_> {
                 let state = if self.name == "enableAccount" { AccountState::Suspended } else { AccountState::Active };
                 let target = self.account(state).await;
                 let input = object(json!({ "accountId": id("Account", target), "expectedVersion": 1, "reason": REASON }));
+                let expected = self.administered(&Self::account_keys(target), &input);
+                (input, expected)
+            }
+            "linkExternalIdentity" | "confirmExternalIdentity" | "unlinkExternalIdentity" => {
+                let target = self.account(AccountState::Active).await;
+                let subject = target.simple().to_string();
+                if self.name != "linkExternalIdentity" {
+                    self.identity(target, &subject).await;
+                }
+                let input = object(json!({ "accountId": id("Account", target), "expectedVersion": 1, "issuer": ISSUER, "subject": subject, "reason": REASON }));
                 let expected = self.administered(&Self::account_keys(target), &input);
                 (input, expected)
             }

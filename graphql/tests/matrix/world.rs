@@ -170,6 +170,16 @@ impl Stage {
             }
             self.db.execute(&set(ids[at], values)).await.expect("planted");
         }
+        // Who moves a file moves its grams.
+        let moved = "INSERT INTO name_gram (gram, division, child_id, subject_id) \
+            SELECT g.gram, p.division, g.child_id, g.subject_id FROM name_gram g JOIN (SELECT id, household_division AS division FROM child \
+            UNION SELECT id, residence_division FROM child UNION SELECT id, accepting_division FROM child) p ON p.id = g.child_id AND p.division IS NOT NULL \
+            WHERE true ON CONFLICT DO NOTHING";
+        let left = "DELETE FROM name_gram WHERE NOT EXISTS (SELECT 1 FROM child c WHERE c.id = name_gram.child_id \
+            AND name_gram.division IN (c.household_division, c.residence_division, c.accepting_division))";
+        for sql in [moved, left] {
+            self.db.execute_unprepared(sql).await.expect("moved");
+        }
         // One person in the families of two of them: what one road shows of the person, the other does not.
         let relations = rows(&self.db, "relation", &["person_id", "id"]).await;
         let person: Uuid = relations[0].try_get_by_index(0).expect("a person");
