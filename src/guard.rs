@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// As many records make the next look come at once.
 const MANY: u64 = 2000;
 /// Ticks between looks at patterns.
-const LOOK_EVERY: u32 = 10;
+const LOOK_EVERY: u32 = 4;
 
 pub async fn guard(domain: Domain, checkpoint_file: Option<PathBuf>, mut stop: watch::Receiver<bool>) {
     let mut ticks = 0_u32;

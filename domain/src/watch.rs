@@ -10,6 +10,7 @@ use entity::DataClass;
 use entity::codes::AlertKind;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
 use uuid::Uuid;
 
 /// From when on a pattern makes an alert.
@@ -41,7 +42,7 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 /// UTC+8, the official time of the country.
 const OFFICIAL: TimeDelta = TimeDelta::hours(8);
 /// Blocks looked at in one go.
-const BLOCKS: u64 = 20;
+const BLOCKS: u64 = 8;
 /// A county's area is noted again after this long.
 const NOTED: TimeDelta = TimeDelta::days(1);
 
@@ -59,6 +60,37 @@ pub struct Watcher {
     /// Block up to which each chain was looked at; none before the first look.
     seen: Option<BTreeMap<Uuid, i64>>,
     accounts: HashMap<Uuid, Account>,
+    /// Alerts that were raised once and for all.
+    raised: HashSet<String>,
+}
+
+/// More alerts are not remembered; the database knows them all.
+const MOST_RAISED: usize = 10_000;
+
+/// Records that this process linked, for the watch, by their block: they need not be read again.
+#[derive(Default)]
+pub(crate) struct Linked(Mutex<VecDeque<(Uuid, i64, Vec<Entry>)>>);
+
+/// More records than these wait for no watch: another process watches.
+const MOST_WAITING: usize = 8000;
+
+impl Linked {
+    pub(crate) fn put(&self, writer: Uuid, number: i64, entries: Vec<Entry>) {
+        let seen = |entry: Entry| Entry { objects: String::new(), legal_basis: String::new(), ..entry };
+        if let Ok(mut blocks) = self.0.lock() {
+            blocks.push_back((writer, number, entries.into_iter().map(seen).collect()));
+            while blocks.iter().map(|(.., entries)| entries.len()).sum::<usize>() > MOST_WAITING {
+                blocks.pop_front();
+            }
+        }
+    }
+
+    fn take(&self, writer: Uuid, number: i64) -> Option<Vec<Entry>> {
+        let mut blocks = self.0.lock().ok()?;
+        let at = blocks.iter().position(|block| (block.0, block.1) == (writer, number))?;
+        // What lies before it was looked at by another process.
+        blocks.drain(..=at).next_back().map(|(.., entries)| entries)
+    }
 }
 
 /// Whether a record is that of one look-up by identity number: the look-up that was kept, or a registration that was told
@@ -164,15 +196,22 @@ impl Domain {
         if !continues {
             watcher.accounts.clear();
             for (writer, to) in &cursors {
-                for entry in self.blocks_of(*writer, None, Some(*to)).await?.1 {
-                    watcher.observe(&entry, &self.watch_rules);
+                // The last hour, a few blocks in memory at once.
+                let mut after = self.last_before_an_hour(*writer).await?;
+                while after < *to {
+                    let (last, entries) = self.blocks_of(*writer, after, Some(*to)).await?;
+                    let Some(last) = last else { break };
+                    for entry in entries {
+                        watcher.observe(&entry, &self.watch_rules);
+                    }
+                    after = last;
                 }
             }
             watcher.seen = Some(cursors.clone());
         }
         let (mut found, mut touched, mut looked, mut records) = (Vec::new(), BTreeMap::new(), Vec::new(), 0);
         for (writer, from) in &cursors {
-            let (last, entries) = self.blocks_of(*writer, Some(*from), None).await?;
+            let (last, entries) = self.blocks_of(*writer, *from, None).await?;
             let Some(to) = last else { continue };
             for entry in &entries {
                 found.extend(watcher.observe(entry, &self.watch_rules));
@@ -188,6 +227,8 @@ impl Domain {
         if looked.is_empty() {
             return Ok(0);
         }
+        let mut news = HashSet::new();
+        found.retain(|new| new.once.as_ref().is_none_or(|once| !watcher.raised.contains(once) && news.insert(once.clone())));
         let counties = self.counties(touched).await?;
         let mut tx = self.db.begin().await?;
         for one in &looked {
@@ -204,8 +245,8 @@ impl Domain {
                 return Ok(0);
             }
         }
-        for (account, at, county) in counties {
-            found.extend(self.touch_area(&mut tx, account, at, county).await?);
+        for (account, (at, counties)) in counties {
+            found.extend(self.touch_area(&mut tx, account, at, &counties).await?);
         }
         for new in &found {
             if alerts::raise(&mut tx, self.clock.as_ref(), new).await?.is_some() {
@@ -213,6 +254,10 @@ impl Domain {
             }
         }
         tx.commit_bare().await?;
+        if watcher.raised.len() + news.len() > MOST_RAISED {
+            watcher.raised.clear();
+        }
+        watcher.raised.extend(news);
         for one in looked {
             if let Some(seen) = &mut watcher.seen {
                 seen.insert(one.writer, one.to);
@@ -221,19 +266,33 @@ impl Domain {
         Ok(records)
     }
 
-    /// Records of the blocks after one, or of the last hour's up to one, with the number of the last block.
-    async fn blocks_of(&self, writer: Uuid, after: Option<i64>, until: Option<i64>) -> Result<(Option<i64>, Vec<Entry>)> {
+    /// The last block of a chain that is older than an hour.
+    async fn last_before_an_hour(&self, writer: Uuid) -> Result<i64> {
+        let select = Query::select()
+            .expr(Expr::cust("COALESCE(MAX(number), 0)"))
+            .from("audit_block")
+            .and_where(Expr::col("writer").eq(writer))
+            .and_where(Expr::col("at").lte(self.clock.now() - HOUR))
+            .to_owned();
+        let row = self.db.as_system("patterns show over all of the trail").one(&select).await?;
+        row.map_or(Ok(0), |row| Ok(row.try_get_by_index(0)?))
+    }
+
+    /// Records of the next few blocks after one, with the number of the last block.
+    async fn blocks_of(&self, writer: Uuid, after: i64, until: Option<i64>) -> Result<(Option<i64>, Vec<Entry>)> {
         let mut select = Query::select();
-        select.columns(["number", "ids"]).from("audit_block").and_where(Expr::col("writer").eq(writer)).order_by("number", sea_orm::Order::Asc);
-        if let Some(after) = after {
-            select.and_where(Expr::col("number").gt(after)).limit(BLOCKS);
-        }
+        select.columns(["number", "ids"]).from("audit_block").and_where(Expr::col("writer").eq(writer)).and_where(Expr::col("number").gt(after));
+        select.order_by("number", sea_orm::Order::Asc).limit(BLOCKS);
         if let Some(until) = until {
-            select.and_where(Expr::col("number").lte(until)).and_where(Expr::col("at").gt(self.clock.now() - HOUR));
+            select.and_where(Expr::col("number").lte(until));
         }
         let (mut last, mut entries) = (None, Vec::new());
         for row in self.db.as_system("patterns show over all of the trail").all(&select).await? {
             last = Some(row.try_get_by_index::<i64>(0)?);
+            if let Some(known) = last.and_then(|number| self.linked.take(writer, number)) {
+                entries.extend(known);
+                continue;
+            }
             let ids: Vec<u8> = row.try_get_by_index(1)?;
             let ids: Vec<Uuid> = ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)).collect();
             entries.extend(self.audit_entries(&ids).await?);
@@ -242,7 +301,7 @@ impl Domain {
     }
 
     /// The counties of the children that accounts touched.
-    async fn counties(&self, touched: BTreeMap<Uuid, (DateTime<Utc>, BTreeSet<Uuid>)>) -> Result<BTreeSet<(Uuid, DateTime<Utc>, i64)>> {
+    async fn counties(&self, touched: BTreeMap<Uuid, (DateTime<Utc>, BTreeSet<Uuid>)>) -> Result<BTreeMap<Uuid, (DateTime<Utc>, Vec<i64>)>> {
         let all: Vec<Uuid> = touched.values().flat_map(|(_, children)| children.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
         let mut county: HashMap<Uuid, i64> = HashMap::new();
         for chunk in all.chunks(500) {
@@ -257,43 +316,42 @@ impl Domain {
                 county.insert(row.try_get_by_index(0)?, code / 1_000_000 * 1_000_000);
             }
         }
-        let of = |(account, (at, children)): (Uuid, (DateTime<Utc>, BTreeSet<Uuid>))| {
-            let codes: BTreeSet<i64> = children.iter().filter_map(|child| county.get(child).copied()).collect();
-            codes.into_iter().map(move |code| (account, at, code)).collect::<Vec<_>>()
-        };
-        Ok(touched.into_iter().flat_map(of).collect())
+        let of = |children: BTreeSet<Uuid>| children.iter().filter_map(|child| county.get(child).copied()).collect::<BTreeSet<i64>>().into_iter().collect();
+        Ok(touched.into_iter().map(|(account, (at, children))| (account, (at, of(children)))).collect())
     }
 
-    /// Notes that an account touched a county; gives the alert if that is outside its usual area.
-    async fn touch_area(&self, tx: &mut crate::store::Tx, account: Uuid, at: DateTime<Utc>, county: i64) -> Result<Option<NewAlert>> {
+    /// Notes that an account touched counties; gives an alert for each that is outside its usual area.
+    async fn touch_area(&self, tx: &mut crate::store::Tx, account: Uuid, at: DateTime<Utc>, counties: &[i64]) -> Result<Vec<NewAlert>> {
         let rules = &self.watch_rules;
         let select = Query::select().columns(["county", "first_at", "last_at"]).from("watch_area").and_where(Expr::col("account_id").eq(account)).to_owned();
-        let (mut since, mut last): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = (None, None);
+        let (mut since, mut known): (Option<DateTime<Utc>>, HashMap<i64, DateTime<Utc>>) = (None, HashMap::new());
         for row in tx.rows(&select).await? {
             let first_at: DateTime<Utc> = row.try_get_by_index(1)?;
             since = Some(since.map_or(first_at, |known| Ord::min(known, first_at)));
-            if row.try_get_by_index::<i64>(0)? == county {
-                last = Some(row.try_get_by_index(2)?);
-            }
-        }
-        let fresh = last.is_some_and(|last| at - last < NOTED);
-        if !fresh {
-            let insert = Query::insert()
-                .into_table("watch_area")
-                .columns(["account_id", "county", "first_at", "last_at"])
-                .values_panic([account.into(), county.into(), at.into(), at.into()])
-                .on_conflict(OnConflict::columns(["account_id", "county"]).update_column("last_at").to_owned())
-                .to_owned();
-            tx.execute_insert(&insert).await?;
+            known.insert(row.try_get_by_index(0)?, row.try_get_by_index(2)?);
         }
         let learned = since.is_some_and(|since| at - since >= TimeDelta::days(rules.learning_days));
-        let usual = last.is_some_and(|last| at - last < TimeDelta::days(rules.area_days));
-        Ok((learned && !usual).then(|| NewAlert {
+        let usual = |county: &i64| known.get(county).is_some_and(|last| at - *last < TimeDelta::days(rules.area_days));
+        for noted in counties.iter().filter(|county| known.get(county).is_none_or(|last| at - *last >= NOTED)).collect::<Vec<_>>().chunks(100) {
+            let mut insert = Query::insert();
+            insert.into_table("watch_area").columns(["account_id", "county", "first_at", "last_at"]);
+            for county in noted {
+                insert.values_panic([account.into(), (**county).into(), at.into(), at.into()]);
+            }
+            insert.on_conflict(OnConflict::columns(["account_id", "county"]).update_column("last_at").to_owned());
+            tx.execute_insert(&insert).await?;
+        }
+        let outside = |county: &&i64| learned && !usual(county);
+        Ok(counties.iter().filter(outside).map(|county| self.outside_area(account, at, *county)).collect())
+    }
+
+    fn outside_area(&self, account: Uuid, at: DateTime<Utc>, county: i64) -> NewAlert {
+        NewAlert {
             subject: Some(account),
-            detail: format!("county={:06} days={}", county / 1_000_000, rules.area_days),
+            detail: format!("county={:06} days={}", county / 1_000_000, self.watch_rules.area_days),
             once: Some(format!("area:{account}:{county}:{}", at.format("%Y-%m-%d"))),
             ..NewAlert::of(AlertKind::OutsideArea)
-        }))
+        }
     }
 }
 

@@ -25,6 +25,13 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(5);
 const WIDE_OVERLAP: TimeDelta = TimeDelta::minutes(30);
 const WIDE_EVERY: TimeDelta = TimeDelta::minutes(10);
 const SWEEP_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// How long what was linked here is known by heart; what is older is looked up in the blocks.
+const BY_HEART: TimeDelta = TimeDelta::seconds(30);
+/// Records that a sweep looks at in one go, and blocks; few in tests, so that they turn the page.
+const SLICE: usize = if cfg!(test) { 7 } else { 5000 };
+const BLOCKS_AT_ONCE: u64 = if cfg!(test) { 2 } else { 50 };
+/// How long before and after the time of a record its block is looked for first: clocks of servers differ, and links come later.
+const AROUND: (TimeDelta, TimeDelta) = (TimeDelta::seconds(5), TimeDelta::seconds(10));
 /// Up to when everything is known to be linked; where a next start takes the sweep up.
 pub(super) const SWEPT: &str = "audit_swept_to";
 
@@ -134,6 +141,7 @@ impl Domain {
                 return Err(error);
             }
             linked += entries.len() as u64;
+            self.linked.put(linker.writer, linker.number, entries);
             entries = rest;
         }
         Ok(linked)
@@ -223,42 +231,87 @@ impl Domain {
         if wide {
             linker.last_wide = now;
         }
-        let keep = now - WIDE_OVERLAP - TimeDelta::minutes(15);
+        let keep = now - BY_HEART;
         linker.recent.retain(|_, at| *at >= keep);
         Ok(linked)
     }
 
     /// Ids of records of that time that stand in no block.
     async fn unlinked(&self, known: &HashMap<Uuid, DateTime<Utc>>, since: Option<DateTime<Utc>>, until: DateTime<Utc>) -> Result<Vec<Uuid>> {
-        let mut select = Query::select();
-        select.columns(["id", "at"]).from("audit_record").and_where(Expr::col("at").lt(until)).order_by("at", sea_orm::Order::Asc);
-        if let Some(since) = since {
-            select.and_where(Expr::col("at").gte(since));
-        }
-        select.order_by("id", sea_orm::Order::Asc);
-        let mut missing = Vec::new();
-        for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
-            let id: Uuid = row.try_get_by_index(0)?;
-            if !known.contains_key(&id) {
-                missing.push(id);
+        if let Some(since) = since.filter(|since| until - *since <= BY_HEART - SWEEP_EVERY * 2) {
+            let here = known.values().filter(|at| since <= **at && **at < until).count();
+            if self.records_between(since, until).await? == i64::try_from(here).unwrap_or(i64::MAX) {
+                return Ok(Vec::new());
             }
         }
-        if missing.is_empty() {
-            return Ok(missing);
+        let (mut missing, mut after): (Vec<Uuid>, Option<(DateTime<Utc>, Uuid)>) = (Vec::new(), None);
+        loop {
+            let mut select = Query::select();
+            select.columns(["at", "id"]).from("audit_record").and_where(Expr::col("at").lt(until));
+            if let Some(from) = after.map(|(at, _)| at).or(since) {
+                select.and_where(Expr::col("at").gte(from));
+            }
+            if let Some((at, id)) = after {
+                select.and_where(Expr::col("at").gt(at).or(Expr::col("id").gt(id)));
+            }
+            select.order_by("at", sea_orm::Order::Asc).order_by("id", sea_orm::Order::Asc).limit(SLICE as u64);
+            let mut slice: Vec<(DateTime<Utc>, Uuid)> = Vec::new();
+            for row in self.db.as_system("the chain runs over all of the trail").all(&select).await? {
+                slice.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+            }
+            let Some((first, last)) = slice.first().copied().zip(slice.last().copied()) else { break };
+            let mut of_slice: HashSet<Uuid> = slice.iter().map(|(_, id)| *id).filter(|id| !known.contains_key(id)).collect();
+            // Read after the records: what another process linked meanwhile is seen.
+            self.strike_linked(&mut of_slice, first.0 - AROUND.0, Some(last.0 + AROUND.1)).await?;
+            missing.extend(slice.iter().map(|(_, id)| *id).filter(|id| of_slice.contains(id)));
+            after = Some(last);
+            if slice.len() < SLICE {
+                break;
+            }
         }
-        // Read after the records: what another process linked meanwhile is seen.
-        let mut blocks = Query::select();
-        blocks.column("ids").from("audit_block");
-        if let Some(since) = since {
-            blocks.and_where(Expr::col("at").gte(since));
-        }
-        let mut elsewhere = HashSet::new();
-        for row in self.db.as_system("the chain runs over all of the trail").all(&blocks).await? {
-            let ids: Vec<u8> = row.try_get_by_index(0)?;
-            elsewhere.extend(ids.as_chunks::<16>().0.iter().map(|id| Uuid::from_bytes(*id)));
-        }
-        missing.retain(|id| !elsewhere.contains(id));
+        let mut never: HashSet<Uuid> = missing.iter().copied().collect();
+        self.strike_linked(&mut never, since.map_or(DateTime::UNIX_EPOCH, |since| since - AROUND.0), None).await?;
+        missing.retain(|id| never.contains(id));
         Ok(missing)
+    }
+
+    async fn records_between(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<i64> {
+        let select = Query::select()
+            .expr(Expr::cust("COUNT(*)"))
+            .from("audit_record")
+            .and_where(Expr::col("at").gte(since))
+            .and_where(Expr::col("at").lt(until))
+            .to_owned();
+        let row = self.db.as_system("the chain runs over all of the trail").one(&select).await?;
+        row.map_or(Ok(0), |row| Ok(row.try_get_by_index(0)?))
+    }
+
+    /// Takes out of these what stands in a block of that time, a few blocks in memory at once.
+    async fn strike_linked(&self, ids: &mut HashSet<Uuid>, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> Result<()> {
+        let mut after: Option<(DateTime<Utc>, Uuid, i64)> = None;
+        while !ids.is_empty() {
+            let mut select = Query::select();
+            select.columns(["at", "writer", "number", "ids"]).from("audit_block").and_where(Expr::col("at").gte(after.map_or(from, |(at, ..)| at)));
+            if let Some(to) = to {
+                select.and_where(Expr::col("at").lt(to));
+            }
+            if let Some((at, writer, number)) = after {
+                let same_time = Expr::col("writer").gt(writer).or(Expr::col("writer").eq(writer).and(Expr::col("number").gt(number)));
+                select.and_where(Expr::col("at").gt(at).or(same_time));
+            }
+            select.order_by("at", sea_orm::Order::Asc).order_by("writer", sea_orm::Order::Asc).order_by("number", sea_orm::Order::Asc).limit(BLOCKS_AT_ONCE);
+            let rows = self.db.as_system("the chain runs over all of the trail").all(&select).await?;
+            for row in &rows {
+                after = Some((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+                for id in row.try_get_by_index::<Vec<u8>>(3)?.as_chunks::<16>().0 {
+                    ids.remove(&Uuid::from_bytes(*id));
+                }
+            }
+            if (rows.len() as u64) < BLOCKS_AT_ONCE {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Records by their ids, oldest first.
@@ -277,7 +330,11 @@ impl Domain {
             .as_system("the chain runs over all of the trail")
             .rows_of(
                 &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY r.at, r.id"),
-                &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT value::uuid FROM json_array_elements_text($1::json)) ORDER BY r.at, r.id"),
+                // Each by its key: how many there are the planner does not know, and would rather read the whole trail.
+                &format!(
+                    "SELECT {columns} FROM json_array_elements_text($1::json) AS k(value) \
+                     CROSS JOIN LATERAL (SELECT a.* FROM audit_record a WHERE a.id = k.value::uuid OFFSET 0) AS r ORDER BY r.at, r.id"
+                ),
                 list,
             )
             .await?;
