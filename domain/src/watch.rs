@@ -62,7 +62,14 @@ pub struct Watcher {
     accounts: HashMap<Uuid, Account>,
     /// Alerts that were raised once and for all.
     raised: HashSet<String>,
+    /// Until when this process is the one that watches.
+    until: Option<DateTime<Utc>>,
 }
+
+/// Who watches, and until when: two at once would each read again what the other looked at.
+const WATCHER: &str = "audit_watcher";
+/// So long a process that has ended keeps the others from watching.
+const LEASE: TimeDelta = TimeDelta::seconds(15);
 
 /// More alerts are not remembered; the database knows them all.
 const MOST_RAISED: usize = 10_000;
@@ -187,6 +194,9 @@ impl Domain {
     /// Looks at what was linked since the last look; gives how many records.
     pub async fn watch_audit(&self) -> Result<u64> {
         let mut watcher = self.watcher.lock().await;
+        if !self.takes_watch(&mut watcher).await? {
+            return Ok(0);
+        }
         let mut cursors: BTreeMap<Uuid, i64> = BTreeMap::new();
         let writers = Query::select().columns(["id", "watched_to"]).from("audit_writer").to_owned();
         for row in self.db.as_system("patterns show over all of the trail").all(&writers).await? {
@@ -264,6 +274,37 @@ impl Domain {
             }
         }
         Ok(records)
+    }
+
+    /// Whether it is this process that watches.
+    async fn takes_watch(&self, watcher: &mut Watcher) -> Result<bool> {
+        let (me, now) = (self.linker.lock().await.writer, self.clock.now());
+        if watcher.until.is_some_and(|until| until - now > LEASE / 2) {
+            return Ok(true);
+        }
+        watcher.until = None;
+        let named = || Expr::col("name").eq(WATCHER);
+        let select = Query::select().column("value").from("meta").and_where(named()).to_owned();
+        let row = self.db.as_system("patterns show over all of the trail").one(&select).await?;
+        let held: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+        let other = |held: &str| held.split_once(' ').is_some_and(|(until, who)| who != me.to_string() && until.parse::<DateTime<Utc>>().is_ok_and(|until| until > now));
+        if held.as_deref().is_some_and(other) {
+            watcher.seen = None;
+            return Ok(false);
+        }
+        let mine = format!("{} {me}", (now + LEASE).to_rfc3339());
+        let mut tx = self.db.begin().await?;
+        let taken = match held {
+            Some(held) => tx.execute_update(&Query::update().table("meta").value("value", mine).and_where(named()).and_where(Expr::col("value").eq(held)).to_owned()).await?,
+            None => {
+                let mut insert = Query::insert();
+                insert.into_table("meta").columns(["name", "value"]).values_panic([WATCHER.into(), mine.into()]);
+                tx.execute_insert(insert.on_conflict(OnConflict::column("name").do_nothing().to_owned())).await?
+            }
+        };
+        tx.commit_bare().await?;
+        watcher.until = (taken == 1).then_some(now + LEASE);
+        Ok(taken == 1)
     }
 
     /// The last block of a chain that is older than an hour.
@@ -408,6 +449,44 @@ mod tests {
             look(&world).await;
             look(&world).await;
             assert_eq!(kinds(&world).await, [format!("BULK_LOOKUP children={} hours=1", ids.len())]);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_process_watches_and_another_takes_over_when_it_is_gone() {
+        for world in testing::each().await {
+            world.chain_audit().await.expect("linked");
+            let until = world.clock.now() + TimeDelta::seconds(10);
+            let mut tx = world.db.begin().await.expect("begun");
+            let other = format!("{} {}", until.to_rfc3339(), Uuid::from_u128(5));
+            let insert = Query::insert().into_table("meta").columns(["name", "value"]).values_panic([WATCHER.into(), other.into()]).to_owned();
+            tx.execute_insert(&insert).await.expect("held");
+            tx.commit_bare().await.expect("committed");
+            let rules = WatchRules::default();
+            for _ in 0..rules.denials_per_hour {
+                world.audit.write(entry(&world, &[], "DENIED")).await.expect("written");
+            }
+            look(&world).await;
+            assert!(kinds(&world).await.is_empty(), "another process watches");
+            world.clock.advance(TimeDelta::seconds(11));
+            look(&world).await;
+            assert_eq!(kinds(&world).await, ["MANY_DENIALS denials=30 hours=1"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_watch_costs_as_much_for_many_counties_as_for_one() {
+        use crate::store::meter::{metered, statements};
+        for world in testing::each().await {
+            crate::demo::prepare(&world).await.expect("prepared");
+            crate::demo::fill(&world, 200, &|_, _| {}).await.expect("filled");
+            look(&world).await;
+            let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT id FROM child").await.expect("read");
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get_by_index(0).expect("an id")).collect();
+            world.audit.write(entry(&world, &ids, "DISCLOSED")).await.expect("written");
+            world.chain_audit().await.expect("linked");
+            let (looked, took) = metered(async { (world.watch_audit().await.expect("looked"), statements()) }).await;
+            assert!(looked > 0 && took < 25, "{took} statements for {looked} records");
         }
     }
 

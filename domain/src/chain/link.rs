@@ -52,7 +52,7 @@ pub struct LinkState {
 
 /// The end of the chain this process writes.
 pub struct Linker {
-    pub(super) writer: Uuid,
+    pub(crate) writer: Uuid,
     registered: bool,
     number: i64,
     pub(super) position: i64,
