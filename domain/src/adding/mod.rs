@@ -144,3 +144,6 @@ impl Work<'_> {
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
     }
 }
+
+#[cfg(test)]
+mod tests;
