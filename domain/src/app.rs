@@ -5,6 +5,7 @@ use crate::audit::AuditWriter;
 use crate::chain::{CheckpointKey, Linker};
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::command::overtaken;
 use crate::error::Result;
 use crate::rates::Rules;
 use crate::read::Reader;
@@ -13,7 +14,7 @@ use crate::signin::Accounts;
 use crate::watch::{WatchRules, Watcher};
 use crate::staff::password::Hasher;
 use crate::staff::{self, Sessions};
-use crate::store::{Change, Db, OpenError, OpenOptions, Tx};
+use crate::store::{Change, Db, Ended, OpenError, OpenOptions, Tx};
 use crate::terms::Terms;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -160,7 +161,7 @@ impl Domain {
     /// Commits a write and tells those who listen.
     pub(crate) async fn commit(&self, tx: Tx, actor: &Actor, action: &str) -> Result<()> {
         let mut new_id = || -> Uuid { self.clock.id() };
-        let (changes, entry) = tx.commit(actor, action, self.clock.now(), &mut new_id).await?;
+        let Ended::Committed(changes, entry) = tx.commit(actor, action, self.clock.now(), &mut new_id).await? else { return Err(overtaken()) };
         if let Some(entry) = entry {
             self.audit.committed(entry);
         }

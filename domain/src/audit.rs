@@ -4,7 +4,7 @@
 
 use crate::app::Domain;
 use crate::error::{Error, Result};
-use crate::store::{Bulk, Db};
+use crate::store::{Bulk, Db, Rows};
 use chrono::{DateTime, Utc};
 use entity::DataClass;
 use entity::tables::audit_record;
@@ -210,6 +210,10 @@ pub(crate) const COLUMNS: [&str; 13] = [
 const OUTCOMES: [&str; 5] = ["DISCLOSED", "BREAK_GLASS", "CHANGED", "DENIED", "REFUSED"];
 
 /// One record, beside what it tells of.
+pub(crate) fn row(entry: &Entry) -> Rows {
+    Rows::new("audit_record", &COLUMNS).with(entry.values())
+}
+
 pub(crate) fn insert(entry: &Entry) -> InsertStatement {
     let mut insert = Query::insert();
     insert.into_table("audit_record").columns(COLUMNS).values_panic(entry.values().map(Expr::val));

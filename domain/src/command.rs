@@ -6,11 +6,13 @@ use crate::check;
 use crate::error::{Error, Result};
 use crate::problems::{Problems, UserError, UserErrorCode};
 use crate::sealing::Place;
-use crate::store::{Change, Tx, is_double};
+use crate::read::{Record, Want};
+use crate::store::{Change, Rows, Tx, double_in, is_double};
 use entity::tables::child;
 use entity::{DataClass, Sealed, Table};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, QueryResult, Value};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What comes with every mutation's input.
@@ -21,12 +23,33 @@ pub struct Meta {
     pub body: String,
     /// Input fields that were set, each with the column it writes.
     pub fields: Vec<(String, DataClass)>,
+    pub asked: Asked,
+}
+
+/// What the answer is to show of the object that is changed, where that is known before.
+#[derive(Clone, Debug, Default)]
+pub enum Asked {
+    #[default]
+    Unknown,
+    Nothing,
+    Object(Want),
 }
 
 #[derive(Debug)]
 pub enum Outcome {
-    Done { object: Uuid, child: Option<Uuid> },
+    Done { object: Uuid, child: Option<Uuid>, told: Told },
     Refused(Vec<UserError>),
+}
+
+/// How far the record of a change covers what its answer shows of the object.
+#[derive(Debug)]
+pub enum Told {
+    /// The object is read afresh, and that is on record by itself.
+    No,
+    /// It shows nothing of it.
+    Nothing,
+    /// The row that was added, as this viewer may see it.
+    Row(Arc<Record>),
 }
 
 impl Outcome {
@@ -49,7 +72,12 @@ pub struct Work<'a> {
     pub problems: Problems,
     pub now: chrono::DateTime<chrono::Utc>,
     pub today: chrono::NaiveDate,
-    meta: &'a Meta,
+    pub(crate) meta: &'a Meta,
+    /// Tables whose new rows are left for the end: whether their ids are free shows there.
+    pub(crate) added_later: Vec<&'static str>,
+    pub(crate) row: Option<Arc<Record>>,
+    /// The file whose last change stands in its row already.
+    changed: Option<Uuid>,
 }
 
 /// A child as a writer finds it: locked, with what this actor may do to it.
@@ -61,26 +89,25 @@ pub struct ChildRow {
 impl Domain {
     /// Checks that the actor may do this at all, and looks for an earlier answer under the same key.
     pub async fn start<'a>(&'a self, actor: &'a Actor, action: &'static str, meta: &'a Meta) -> Result<Start<'a>> {
-        if !check!("action.granted", actor.lens.actions.contains(action)) {
-            return Err(Error::forbidden(action, "none of your grants allows this for the stated purpose"));
-        }
+        granted(actor, action)?;
         self.start_own(actor, action, meta).await
     }
 
     /// The same for what everyone may do to one's own account.
     pub async fn start_own<'a>(&'a self, actor: &'a Actor, action: &'static str, meta: &'a Meta) -> Result<Start<'a>> {
         let tx = self.db.begin().await?;
-        if let Some(key) = &meta.idempotency_key {
-            if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-                return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
-            }
-            if let Some(row) = tx.rows_seen(&actor.lens, &noted(actor, key)).await?.first() {
-                let outcome = self.replay(row, action, meta);
-                tx.rollback().await?;
-                return outcome.map(Start::Replay);
-            }
+        if let Some(key) = known_key(meta)?
+            && let Some(row) = tx.rows_seen(&actor.lens, &noted(actor, key)).await?.first()
+        {
+            let outcome = self.replay(row, 0, action, meta);
+            tx.rollback().await?;
+            return outcome.map(Start::Replay);
         }
-        Ok(Start::Fresh(Box::new(Work {
+        Ok(Start::Fresh(self.work(actor, action, meta, tx)))
+    }
+
+    pub(crate) fn work<'a>(&'a self, actor: &'a Actor, action: &'static str, meta: &'a Meta, tx: Tx) -> Box<Work<'a>> {
+        Box::new(Work {
             domain: self,
             actor,
             action,
@@ -89,15 +116,19 @@ impl Domain {
             now: self.clock.now(),
             today: self.clock.today(),
             meta,
-        })))
+            added_later: Vec::new(),
+            row: None,
+            changed: None,
+        })
     }
 
-    fn replay(&self, row: &QueryResult, action: &str, meta: &Meta) -> Result<Outcome> {
-        let same = row.try_get_by_index::<String>(0)? == action && row.try_get_by_index::<Vec<u8>>(1)? == fingerprint(self, meta);
+    /// What was answered under the key, from a row that has the columns of `NOTED` there.
+    pub(crate) fn replay(&self, row: &QueryResult, from: usize, action: &str, meta: &Meta) -> Result<Outcome> {
+        let same = row.try_get_by_index::<String>(from)? == action && row.try_get_by_index::<Vec<u8>>(from + 1)? == fingerprint(self, meta);
         if !check!("idempotency.same", same) {
             return Err(key_conflict());
         }
-        Ok(Outcome::Done { object: row.try_get_by_index(2)?, child: row.try_get_by_index(3)? })
+        Ok(Outcome::Done { object: row.try_get_by_index(from + 2)?, child: row.try_get_by_index(from + 3)?, told: Told::No })
     }
 
     /// A request may be refused only because the same one, sent twice, was being carried out: then it gets that one's answer.
@@ -106,22 +137,52 @@ impl Domain {
         if let (true, Some(key)) = (lost, &meta.idempotency_key)
             && let Some(row) = self.db.as_viewer(&actor.lens).one(&noted(actor, key)).await?
         {
-            return self.replay(&row, action, meta);
+            return self.replay(&row, 0, action, meta);
         }
         outcome
     }
 }
 
 const KEY_IN_USE: &str = "IDEMPOTENCY_KEY_IN_USE";
+const OVERTAKEN: &str = "OVERTAKEN";
+
+/// The file changed after it was read without a lock; nothing was written.
+pub(crate) fn overtaken() -> Error {
+    Error::bad(OVERTAKEN, "childId", "the file was changed at the same time: repeat the request")
+}
+
+pub(crate) fn is_overtaken(outcome: &Result<Outcome>) -> bool {
+    matches!(outcome, Err(Error::BadInput { code: OVERTAKEN, .. }))
+}
+
+pub(crate) fn granted(actor: &Actor, action: &str) -> Result<()> {
+    if !check!("action.granted", actor.lens.actions.contains(action)) {
+        return Err(Error::forbidden(action, "none of your grants allows this for the stated purpose"));
+    }
+    Ok(())
+}
+
+/// The idempotency key, if one was sent.
+pub(crate) fn known_key(meta: &Meta) -> Result<Option<&str>> {
+    let Some(key) = meta.idempotency_key.as_deref() else { return Ok(None) };
+    if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
+        return Err(Error::bad("BAD_IDEMPOTENCY_KEY", "idempotencyKey", "an idempotency key has 1 to 200 bytes, no control characters"));
+    }
+    Ok(Some(key))
+}
+
+/// What is noted of a request.
+pub(crate) const NOTED: [&str; 4] = ["action", "fingerprint", "object_id", "child_id"];
+
+/// Which request it is, of the rows under this alias.
+pub(crate) fn noted_as(alias: &'static str, actor: &Actor, key: &str) -> Expr {
+    let col = |name: &'static str| Expr::col((Alias::new(alias), Alias::new(name)));
+    mutant::unless("idempotency.account", col("account_id").eq(actor.account)).and(col("key").eq(key))
+}
 
 /// What is noted of a request with this key.
-fn noted(actor: &Actor, key: &str) -> SelectStatement {
-    Query::select()
-        .columns(["action", "fingerprint", "object_id", "child_id"])
-        .from("idempotency")
-        .and_where(mutant::unless("idempotency.account", Expr::col("account_id").eq(actor.account)))
-        .and_where(Expr::col("key").eq(key))
-        .to_owned()
+pub(crate) fn noted(actor: &Actor, key: &str) -> SelectStatement {
+    Query::select().columns(NOTED).from("idempotency").and_where(noted_as("idempotency", actor, key)).to_owned()
 }
 
 /// Answers under an idempotency key are kept for at least this long.
@@ -227,19 +288,24 @@ impl Work<'_> {
             .value("updated_by", self.actor.account)
             .and_where(Expr::col("id").eq(id))
             .and_where(Expr::col("version").eq(version));
+        if table.name == "child" {
+            update.value("changed_at", self.now);
+        }
         let changed = self.tx.execute_update(&update).await? == 1;
         if changed {
+            if table.name == "child" {
+                self.changed = Some(id);
+            }
             self.tx.changed(Change { table, id, child, version: version + 1 });
         }
         Ok(changed)
     }
 
     /// A file's last change covers anything in it.
-    pub async fn touch(&mut self, child: Uuid) -> Result<()> {
-        let update =
-            Query::update().table("child").value("changed_at", self.now).and_where(Expr::col("id").eq(child)).to_owned();
-        self.tx.execute_update(&update).await?;
-        Ok(())
+    pub fn touch(&mut self, child: Uuid) {
+        if self.changed != Some(child) {
+            self.tx.touch_later(child, self.now);
+        }
     }
 
     pub fn inserted(&mut self, table: &'static Table, id: Uuid, child: Option<Uuid>) {
@@ -260,26 +326,30 @@ impl Work<'_> {
     /// Stores the answer under its key and commits.
     pub async fn finish(mut self: Box<Self>, object: Uuid, child: Option<Uuid>) -> Result<Outcome> {
         if let Some(key) = &self.meta.idempotency_key {
-            let insert = Query::insert()
-                .into_table("idempotency")
-                .columns(["account_id", "key", "action", "fingerprint", "object_id", "child_id", "created_at"])
-                .values_panic([
-                    self.actor.account.into(),
-                    key.as_str().into(),
-                    self.action.into(),
-                    fingerprint(self.domain, self.meta).into(),
-                    object.into(),
-                    child.into(),
-                    self.now.into(),
-                ])
-                .to_owned();
-            match self.tx.execute_insert(&insert).await {
-                // The same key came in twice at the same time: the other one holds it.
-                Err(error) if is_double(&error) => return Err(Error::bad(KEY_IN_USE, "idempotencyKey", "a request with this key is being carried out: repeat it")),
-                other => other?,
-            };
+            let answer = Rows::new("idempotency", &["account_id", "key", "action", "fingerprint", "object_id", "child_id", "created_at"]).with([
+                self.actor.account.into(),
+                key.as_str().into(),
+                self.action.into(),
+                fingerprint(self.domain, self.meta).into(),
+                object.into(),
+                child.into(),
+                self.now.into(),
+            ]);
+            self.tx.add_later(answer);
         }
-        self.domain.commit(self.tx, self.actor, self.action).await?;
-        Ok(Outcome::Done { object, child })
+        let told = match (self.row, &self.meta.asked) {
+            (Some(row), _) => Told::Row(row),
+            (None, Asked::Nothing) if self.tx.has_changes() => Told::Nothing,
+            _ => Told::No,
+        };
+        match self.domain.commit(self.tx, self.actor, self.action).await {
+            Ok(()) => Ok(Outcome::Done { object, child, told }),
+            Err(error) => match double_in(&error) {
+                // The same key came in twice at the same time: the other one holds it.
+                Some(table) if table == "idempotency" => Err(Error::bad(KEY_IN_USE, "idempotencyKey", "a request with this key is being carried out: repeat it")),
+                Some(table) if self.added_later.contains(&table.as_str()) => Ok(Outcome::refused(UserErrorCode::IdTaken, "id")),
+                _ => Err(error),
+            },
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Use cases and rules by context; who may see what; audit, outbox, clock.
 
 pub mod access;
+mod adding;
 pub mod administrators;
 pub mod alerts;
 pub mod audit;

@@ -2,7 +2,7 @@
 
 use async_graphql::Context;
 use domain::Domain;
-use domain::access::{Actor, Decision, Language, RowAccess};
+use domain::access::{Actor, Language, RowAccess};
 use domain::audit::Objects;
 use domain::read::{Page, Record, Related, Want};
 use entity::{DataClass, Family};
@@ -105,23 +105,12 @@ fn note_page(d: &mut Disclosed, want: &Want, page: &Page) {
 /// One row, without what hangs on it.
 pub(crate) fn note_row(d: &mut Disclosed, want: &Want, id: Option<Uuid>, access: &RowAccess, child: Option<Uuid>) {
     let Some(id) = id.filter(|_| want.table.family != Family::Reference) else { return };
-    let (mut shown, mut masked) = (0_u32, 0_u32);
     // The access that lets one through here stands beside what it let through.
     if let Some(named) = access.named {
         d.objects.add("ChildAccess", named.access, 0, 0);
         d.break_glass |= named.break_glass;
     }
-    for at in &want.columns {
-        let class = want.table.columns[*at].class;
-        if class == DataClass::Public {
-            continue;
-        }
-        match access.decisions.of(class) {
-            Decision::Show => shown |= 1 << (class as u32),
-            Decision::Mask => masked |= 1 << (class as u32),
-            Decision::Deny => {}
-        }
-    }
+    let (shown, masked) = want.disclosed(access);
     if shown | masked != 0 || want.columns.is_empty() {
         // That there are sealed records is not told here either: who looked at them stands on record with the child.
         if want.table.name != "sealed_record" {

@@ -76,7 +76,7 @@ macro_rules! input {
                     let _ = self.$field.is_set();
                     let _ = write!(body, "{}={:?};", stringify!($field), self.$field);
                 })+
-                domain::command::Meta { idempotency_key: self.idempotency_key.clone(), body, fields }
+                domain::command::Meta { idempotency_key: self.idempotency_key.clone(), body, fields, ..Default::default() }
             }
         }
     };

@@ -246,3 +246,35 @@ async fn statements_do_not_grow_with_the_page() {
         world.end().await;
     }
 }
+
+/// The field worker's commonest write: one read, one write, one record, whatever the answer shows of the visit.
+#[tokio::test]
+async fn a_visit_is_recorded_and_answered_in_two_statements() {
+    let query = "mutation($id: ID!, $key: String!) { recordVisit(input: { childId: $id, kind: ROUTINE, finding: NORMAL, occurredAt: \"2026-11-20T00:00:00Z\", notes: \"好\", idempotencyKey: $key })
+        { visit { id version kind finding occurredAt notes } userErrors { code } } }";
+    let records = "{ viewer { accessHistory(first: 5) { nodes { action outcome dataClasses objectIds } } } }";
+    for backend in backends() {
+        let world = World::demo(backend).await;
+        let officer = world.persona("county-officer").await;
+        let children = world.ask(&officer, "{ children(first: 1) { nodes { id } } }", no_variables()).await;
+        let child = &children["data"]["children"]["nodes"][0]["id"];
+        let (done, statements) = world.counted(&officer, query, json!({ "id": child, "key": "k" })).await;
+        let visit = &done["data"]["recordVisit"]["visit"];
+        assert_eq!((&visit["notes"], &visit["version"], done.get("errors")), (&json!("好"), &json!(1), None), "{done}");
+        assert!(backend != "postgres" || statements == 2, "{statements} statements");
+        let read = world.ask(&officer, "query($id: ID!) { node(id: $id) { ... on Visit { id version kind finding occurredAt notes } } }", json!({ "id": visit["id"] })).await;
+        assert_eq!(&read["data"]["node"], visit, "{backend}");
+        let history = world.ask(&officer, records, no_variables()).await;
+        let nodes = history["data"]["viewer"]["accessHistory"]["nodes"].as_array().cloned().unwrap_or_else(|| panic!("{history}"));
+        let of_visit: Vec<_> = nodes.iter().filter(|n| n["action"] == "recordVisit").collect();
+        assert_eq!(of_visit.len(), 1, "one operation, one record: {history}");
+        assert_eq!(of_visit[0]["outcome"], "CHANGED", "{history}");
+        assert!(of_visit[0].to_string().contains("casework") && of_visit[0]["objectIds"] == json!([visit["id"]]), "{history}");
+        // Sent again it is read again, and that is on record.
+        let again = world.ask(&officer, query, json!({ "id": child, "key": "k" })).await;
+        assert_eq!(again, done, "{backend}");
+        let more = world.ask(&officer, records, no_variables()).await;
+        assert!(more.to_string().contains("DISCLOSED"), "{more}");
+        world.end().await;
+    }
+}

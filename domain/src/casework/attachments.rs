@@ -1,8 +1,9 @@
 //! Documents of a file: their metadata.
 
 use crate::access::Actor;
+use crate::adding::{Adding, Way, adding};
 use crate::app::Domain;
-use crate::command::{Meta, Outcome, Start};
+use crate::command::{Meta, Outcome};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
 use entity::codes::AttachmentState;
@@ -34,14 +35,14 @@ fn hash(text: &str) -> Option<Vec<u8>> {
 
 impl Domain {
     pub async fn add_attachment(&self, actor: &Actor, input: &AddAttachment, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "addAttachment", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        adding!(|way| self.attachment_by(actor, input, meta, way))
+    }
+
+    async fn attachment_by(&self, actor: &Actor, input: &AddAttachment, meta: &Meta, way: Way) -> Result<Outcome> {
+        let (mut work, file) = match self.start_adding(actor, "addAttachment", meta, input.child, way).await? {
+            Adding::Ended(outcome) => return Ok(outcome),
+            Adding::To(work, file) => (work, file),
         };
-        let Some(child) = work.child(input.child).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "childId").await;
-        };
-        work.may(&child.access)?;
         let id = work.id(input.id);
         let name = work.problems.line("fileName", &input.file_name, 255);
         if name.is_none() && work.problems.none() {
@@ -75,11 +76,7 @@ impl Domain {
             updated_at: Set(now),
             updated_by: Set(by),
         };
-        if !work.add(row).await? {
-            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
-        }
-        work.inserted(&attachment::TABLE, id, Some(input.child));
-        work.touch(input.child).await?;
+        work.add_to(&file, &attachment::TABLE, id, &row).await?;
         work.finish(id, Some(input.child)).await
     }
 }

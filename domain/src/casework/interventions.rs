@@ -1,6 +1,7 @@
 //! What is done for a child, from opening to outcome.
 
 use crate::access::Actor;
+use crate::adding::{Adding, Way, adding};
 use crate::app::Domain;
 use crate::check;
 use crate::command::{Meta, Outcome, Start};
@@ -35,22 +36,22 @@ pub struct CloseIntervention {
 
 impl Domain {
     pub async fn open_intervention(&self, actor: &Actor, input: &OpenIntervention, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "openIntervention", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        adding!(|way| self.intervention_by(actor, input, meta, way))
+    }
+
+    async fn intervention_by(&self, actor: &Actor, input: &OpenIntervention, meta: &Meta, way: Way) -> Result<Outcome> {
+        let (mut work, file) = match self.start_adding(actor, "openIntervention", meta, input.child, way).await? {
+            Adding::Ended(outcome) => return Ok(outcome),
+            Adding::To(work, file) => (work, file),
         };
-        let Some(child) = work.child(input.child).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "childId").await;
-        };
-        work.may(&child.access)?;
-        if matches!(child.row.state, FileState::Closed | FileState::Merged) {
+        if matches!(file.state, FileState::Closed | FileState::Merged) {
             return work.refuse_with(UserErrorCode::WrongState, "childId").await;
         }
         let id = work.id(input.id);
         if input.opened_on > work.today {
             work.problems.add(UserErrorCode::DateInFuture, "openedOn");
         }
-        if input.opened_on < child.row.birth_date {
+        if input.opened_on < file.birth_date {
             work.problems.add(UserErrorCode::DateTooEarly, "openedOn");
         }
         let reason = work.problems.note("reason", &input.reason);
@@ -82,11 +83,7 @@ impl Domain {
             updated_at: Set(now),
             updated_by: Set(by),
         };
-        if !work.add(row).await? {
-            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
-        }
-        work.inserted(&intervention::TABLE, id, Some(input.child));
-        work.touch(input.child).await?;
+        work.add_to(&file, &intervention::TABLE, id, &row).await?;
         work.finish(id, Some(input.child)).await
     }
 
@@ -118,7 +115,7 @@ impl Domain {
         if !work.update(&intervention::TABLE, row.id, Some(row.child_id), row.version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(row.child_id).await?;
+        work.touch(row.child_id);
         work.finish(row.id, Some(row.child_id)).await
     }
 }

@@ -1,12 +1,12 @@
 //! Visits, often recorded offline and sent later.
 
 use crate::access::Actor;
+use crate::adding::{Adding, Way, adding};
 use crate::app::Domain;
 use crate::check;
-use crate::command::{Meta, Outcome, Start};
+use crate::command::{Meta, Outcome};
 use crate::error::Result;
 use crate::problems::UserErrorCode;
-use crate::store::is_double;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::codes::{VisitFinding, VisitKind};
 use entity::tables::visit;
@@ -30,21 +30,21 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 impl Domain {
     pub async fn record_visit(&self, actor: &Actor, input: &RecordVisit, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "recordVisit", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        adding!(|way| self.visit_by(actor, input, meta, way))
+    }
+
+    async fn visit_by(&self, actor: &Actor, input: &RecordVisit, meta: &Meta, way: Way) -> Result<Outcome> {
+        let (mut work, file) = match self.start_adding(actor, "recordVisit", meta, input.child, way).await? {
+            Adding::Ended(outcome) => return Ok(outcome),
+            Adding::To(work, file) => (work, file),
         };
-        let Some(child) = work.child(input.child).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "childId").await;
-        };
-        work.may(&child.access)?;
         let id = work.id(input.id);
         if input.visited_at > work.now + CLOCK_SKEW {
             work.problems.add(UserErrorCode::DateInFuture, "occurredAt");
         }
         // The day by the official time of the country.
         let day = (input.visited_at + TimeDelta::hours(8)).date_naive();
-        if day < child.row.birth_date {
+        if day < file.birth_date {
             work.problems.add(UserErrorCode::DateTooEarly, "occurredAt");
         }
         if input.next_visit_on.is_some_and(|next| next < day) {
@@ -52,10 +52,8 @@ impl Domain {
         }
         let notes = input.notes.as_deref().and_then(|t| work.problems.note("notes", t));
         if let Some(intervention) = input.intervention {
-            let of_this_child = work
-                .of_child(&entity::tables::intervention::TABLE, intervention)
-                .await?
-                .is_some_and(|(_, owner)| check!("visit.intervention", owner.row.id == input.child));
+            let owner = work.owner_of(&entity::tables::intervention::TABLE, intervention).await?;
+            let of_this_child = owner.is_some_and(|owner| check!("visit.intervention", owner == input.child));
             if !of_this_child {
                 work.problems.add(UserErrorCode::NotFound, "interventionId");
             }
@@ -81,12 +79,7 @@ impl Domain {
             updated_at: Set(now),
             updated_by: Set(by),
         };
-        match work.tx.insert(row).await {
-            Err(error) if is_double(&error) => return work.refuse_with(UserErrorCode::IdTaken, "id").await,
-            other => other?,
-        }
-        work.inserted(&visit::TABLE, id, Some(input.child));
-        work.touch(input.child).await?;
+        work.add_to(&file, &visit::TABLE, id, &row).await?;
         work.finish(id, Some(input.child)).await
     }
 }

@@ -95,7 +95,7 @@ impl Domain {
             return work.refuse_with(UserErrorCode::IdTaken, "id").await;
         }
         work.inserted(&benefit::TABLE, id, Some(input.child));
-        work.touch(input.child).await?;
+        work.touch(input.child);
         work.finish(id, Some(input.child)).await
     }
 
@@ -132,7 +132,7 @@ impl Domain {
         if !work.update(&benefit::TABLE, row.id, Some(row.child_id), row.version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(row.child_id).await?;
+        work.touch(row.child_id);
         work.finish(row.id, Some(row.child_id)).await
     }
 }

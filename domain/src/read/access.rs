@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The table whose columns decide on access: the row's own, or the one it hangs on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Nothing,
     Child { alias: &'static str, column: Option<&'static str> },
     Account { alias: &'static str, column: Option<&'static str> },
@@ -27,7 +27,7 @@ pub(super) enum Anchor {
     Person,
 }
 
-pub(super) fn anchor(table: &Table) -> Anchor {
+pub(crate) fn anchor(table: &Table) -> Anchor {
     match table.family {
         Family::Reference => Anchor::Nothing,
         Family::Child => Anchor::Child { alias: "t", column: None },
@@ -76,12 +76,12 @@ impl Anchor {
     }
 
     /// Of the values that decide on access, in the order in which they are selected.
-    pub(super) fn kinds(self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn kinds(self) -> impl Iterator<Item = Kind> {
         self.keys().1.iter().map(|(_, kind)| *kind)
     }
 
     /// Joins the anchor and selects what decides on access, after the row's own columns.
-    pub(super) fn select(self, select: &mut SelectStatement) {
+    pub(crate) fn select(self, select: &mut SelectStatement) {
         self.join_only(select);
         let (alias, keys) = self.keys();
         for (name, _) in keys {
@@ -112,7 +112,7 @@ impl Anchor {
         if self.join().is_some() { scope.opening(&[table.name]) } else { scope }
     }
 
-    pub(super) fn read(self, row: &QueryResult, from: usize) -> Result<Vec<Cell>> {
+    pub(crate) fn read(self, row: &QueryResult, from: usize) -> Result<Vec<Cell>> {
         let (_, keys) = self.keys();
         keys.iter().enumerate().map(|(n, (_, kind))| Ok(read_cell(row, from + n, *kind)?)).collect()
     }
@@ -122,7 +122,7 @@ impl Anchor {
 #[derive(Default)]
 pub(super) struct Decided(HashMap<ChildKeys, Option<Arc<RowAccess>>>);
 
-pub(super) fn child_keys(lens: &Lens, cells: &[Cell]) -> ChildKeys {
+pub(crate) fn child_keys(lens: &Lens, cells: &[Cell]) -> ChildKeys {
     ChildKeys {
         household: cells[0].int(),
         residence: cells[1].int(),

@@ -249,6 +249,19 @@ impl<'a> Reader<'a> {
         Ok(keys.into_iter().zip(records).collect())
     }
 
+    /// A row that was just added, as its writer may see it. None where that takes more than the row, or is not all there is to tell:
+    /// it is then read like any other.
+    pub(crate) async fn added(&self, want: &Want, cells: Vec<Cell>, access: Arc<RowAccess>) -> Result<Option<Arc<Record>>> {
+        let shows = |class: DataClass| class == DataClass::Public || access.decisions.of(class) != Decision::Deny;
+        let there = row_class(want.table).is_none_or(|class| access.decisions.of(class) == Decision::Show);
+        let all = want.columns.iter().all(|at| shows(want.table.columns[*at].class));
+        if !there || !all || !want.links.is_empty() || access.named.is_some() {
+            return Ok(None);
+        }
+        let raw = Raw { cells, access, cursor: Vec::new() };
+        Ok(self.complete(want, vec![raw]).await?.pop())
+    }
+
     pub(super) async fn raws_by_key(&self, want: &Want, keys: &[Cell]) -> Result<Vec<Raw>> {
         let table = want.table;
         if keys.is_empty() {

@@ -9,6 +9,7 @@ pub mod plan;
 mod record;
 mod want;
 
+pub(crate) use access::{anchor, child_keys};
 pub use cursor::{Cursor, PageArgs};
 pub use links::{Link, Road};
 pub(crate) use load::{col, ordered};

@@ -2,7 +2,8 @@
 
 use super::cursor::PageArgs;
 use super::links::Link;
-use entity::Table;
+use crate::access::{Decision, RowAccess};
+use entity::{DataClass, Table};
 
 #[derive(Clone, Debug)]
 pub struct Want {
@@ -32,6 +33,20 @@ impl Want {
         {
             self.columns.push(at);
         }
+    }
+    /// The classes that are shown of a row by what the viewer may do with it, and those in part, as sets of bits.
+    pub fn disclosed(&self, access: &RowAccess) -> (u32, u32) {
+        let (mut shown, mut masked) = (0_u32, 0_u32);
+        for at in &self.columns {
+            let class = self.table.columns[*at].class;
+            match access.decisions.of(class) {
+                _ if class == DataClass::Public => {}
+                Decision::Show => shown |= 1 << (class as u32),
+                Decision::Mask => masked |= 1 << (class as u32),
+                Decision::Deny => {}
+            }
+        }
+        (shown, masked)
     }
     pub fn with(mut self, names: &[&str]) -> Want {
         for name in names {

@@ -119,7 +119,7 @@ impl Domain {
         if !work.update(&child::TABLE, id, Some(id), input.expected_version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(id).await?;
+        work.touch(id);
         if input.name != Correction::Keep || input.household_division != Correction::Keep || input.residence_division != Correction::Keep {
             reindex(&mut work, id).await?;
         }

@@ -2,6 +2,7 @@
 
 use super::check_end;
 use crate::access::{Actor, mutant};
+use crate::adding::{Adding, Way, adding};
 use crate::app::Domain;
 use crate::check;
 use crate::command::{Meta, Outcome, Start};
@@ -36,14 +37,14 @@ pub struct EndFact {
 
 impl Domain {
     pub async fn record_fact(&self, actor: &Actor, input: &RecordFact, meta: &Meta) -> Result<Outcome> {
-        let mut work = match self.start(actor, "recordFact", meta).await? {
-            Start::Replay(outcome) => return Ok(outcome),
-            Start::Fresh(work) => work,
+        adding!(|way| self.fact_by(actor, input, meta, way))
+    }
+
+    async fn fact_by(&self, actor: &Actor, input: &RecordFact, meta: &Meta, way: Way) -> Result<Outcome> {
+        let (mut work, file) = match self.start_adding(actor, "recordFact", meta, input.child, way).await? {
+            Adding::Ended(outcome) => return Ok(outcome),
+            Adding::To(work, file) => (work, file),
         };
-        let Some(child) = work.child(input.child).await? else {
-            return work.refuse_with(UserErrorCode::NotFound, "childId").await;
-        };
-        work.may(&child.access)?;
         let id = work.id(input.id);
         if input.true_from > work.today {
             work.problems.add(UserErrorCode::DateInFuture, "trueFrom");
@@ -78,11 +79,7 @@ impl Domain {
             updated_at: Set(now),
             updated_by: Set(by),
         };
-        if !work.add(row).await? {
-            return work.refuse_with(UserErrorCode::IdTaken, "id").await;
-        }
-        work.inserted(&fact::TABLE, id, Some(input.child));
-        work.touch(input.child).await?;
+        work.add_to(&file, &fact::TABLE, id, &row).await?;
         work.finish(id, Some(input.child)).await
     }
 
@@ -110,7 +107,7 @@ impl Domain {
         if !work.update(&fact::TABLE, row.id, Some(row.child_id), row.version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(row.child_id).await?;
+        work.touch(row.child_id);
         work.finish(row.id, Some(row.child_id)).await
     }
 }

@@ -134,7 +134,7 @@ impl Domain {
             return work.refuse_with(UserErrorCode::IdTaken, "id").await;
         }
         work.inserted(&guardianship::TABLE, id, Some(child_id));
-        work.touch(child_id).await?;
+        work.touch(child_id);
         if input.actual {
             reindex(&mut work, child_id).await?;
         }
@@ -165,7 +165,7 @@ impl Domain {
         if !work.update(&guardianship::TABLE, row.id, Some(row.child_id), row.version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(row.child_id).await?;
+        work.touch(row.child_id);
         if row.actual {
             reindex(&mut work, row.child_id).await?;
         }
@@ -176,12 +176,20 @@ impl Domain {
 impl crate::command::Work<'_> {
     /// A row that hangs on a child the actor may see, with that child.
     pub(crate) async fn of_child(&mut self, table: &'static entity::Table, id: Uuid) -> Result<Option<(sea_orm::QueryResult, crate::command::ChildRow)>> {
-        let col = |alias: &'static str, name: &'static str| Expr::col((Alias::new(alias), Alias::new(name)));
-        let mut select = Query::select();
+        let mut select = self.hanging_on(table, id);
         for column in table.columns {
             select.column((Alias::new("t"), Alias::new(column.name)));
         }
-        // Scoped here already: a row out of reach takes as many statements as one that is not there.
+        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
+        let at = table.column("child_id").unwrap_or(0);
+        let Cell::Uuid(child) = crate::store::read_cell(&row, at, entity::Kind::Uuid)? else { return Ok(None) };
+        Ok(self.child(child).await?.map(|child| (row, child)))
+    }
+
+    /// Scoped already: a row out of reach takes as many statements as one that is not there.
+    pub(crate) fn hanging_on(&self, table: &'static entity::Table, id: Uuid) -> sea_orm::sea_query::SelectStatement {
+        let col = |alias: &'static str, name: &'static str| Expr::col((Alias::new(alias), Alias::new(name)));
+        let mut select = Query::select();
         select
             .from_as(Alias::new(table.name), Alias::new("t"))
             .join_as(sea_orm::JoinType::InnerJoin, Alias::new("child"), Alias::new("c"), col("c", "id").equals((Alias::new("t"), Alias::new("child_id"))))
@@ -189,9 +197,6 @@ impl crate::command::Work<'_> {
         if !mutant::off("command.part") {
             select.cond_where(self.actor.lens.children("c", &[]).condition());
         }
-        let Some(row) = self.tx.rows(&select).await?.into_iter().next() else { return Ok(None) };
-        let at = table.column("child_id").unwrap_or(0);
-        let Cell::Uuid(child) = crate::store::read_cell(&row, at, entity::Kind::Uuid)? else { return Ok(None) };
-        Ok(self.child(child).await?.map(|child| (row, child)))
+        select
     }
 }

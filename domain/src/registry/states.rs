@@ -196,7 +196,7 @@ impl Domain {
         if !work.update(&child::TABLE, child, Some(child), version, set).await? {
             return work.refuse_with(UserErrorCode::StaleVersion, "expectedVersion").await;
         }
-        work.touch(child).await?;
+        work.touch(child);
         work.finish(object, Some(child)).await
     }
 }

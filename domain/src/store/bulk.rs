@@ -164,17 +164,14 @@ impl Behind<'_> {
 }
 
 impl Tx {
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.inner.get_database_backend() == DbBackend::Postgres
-    }
-
     pub(crate) async fn insert_bulk(&mut self, bulk: Bulk, otherwise: &str) -> Result<()> {
-        if let Some(statement) = bulk.statement(self.inner.get_database_backend(), otherwise) {
+        if let Some(statement) = bulk.statement(self.backend(), otherwise) {
+            self.begin().await?;
             if !otherwise.is_empty() {
                 self.tell().await?;
             }
             meter::count();
-            self.inner.execute_raw(statement).await?;
+            self.on().execute_raw(statement).await?;
         }
         Ok(())
     }
@@ -235,13 +232,13 @@ impl Tx {
         self.tell().await?;
         meter::count();
         let sql = if self.is_postgres() { postgres } else { sqlite };
-        Ok(self.inner.query_all_raw(Statement::from_sql_and_values(self.inner.get_database_backend(), sql, [list.value()])).await?)
+        Ok(self.on().query_all_raw(Statement::from_sql_and_values(self.backend(), sql, [list.value()])).await?)
     }
 
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<()> {
         self.tell().await?;
         meter::count();
-        self.inner.execute_raw(Statement::from_sql_and_values(self.inner.get_database_backend(), sql, values)).await?;
+        self.on().execute_raw(Statement::from_sql_and_values(self.backend(), sql, values)).await?;
         Ok(())
     }
 }

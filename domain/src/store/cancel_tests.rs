@@ -29,8 +29,8 @@ async fn a_write_that_is_dropped_leaves_nothing_and_holds_nobody_up() {
         let work = async {
             let tx = db.begin().await.expect("begun");
             let insert = sea_orm::sea_query::Query::insert().into_table("meta").columns(["name", "value"]).values_panic([id.to_string().into(), "x".into()]).to_owned();
-            tx.inner.execute(&insert).await.expect("inserted");
-            tx.inner.query_all_raw(slow(db, 1.0)).await.expect("never heard");
+            tx.on().execute(&insert).await.expect("inserted");
+            tx.on().query_all_raw(slow(db, 1.0)).await.expect("never heard");
             tx.commit_bare().await.expect("never reached");
         };
         assert!(tokio::time::timeout(Duration::from_millis(200), work).await.is_err());

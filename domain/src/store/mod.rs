@@ -4,8 +4,10 @@ mod bulk;
 #[cfg(test)]
 mod cancel_tests;
 mod copy;
+mod later;
 pub mod meter;
 mod open;
+mod record;
 mod rows;
 mod tx;
 mod wall;
@@ -16,7 +18,9 @@ pub(crate) use bulk::{Bulk, List};
 pub use copy::{Built, Sizes};
 pub(crate) use copy::{CopyRows, Owner};
 pub(crate) use rows::read_cell;
-pub(crate) use tx::is_double;
+pub(crate) use later::Rows;
+pub(crate) use record::Shows;
+pub(crate) use tx::{Ended, double_in, is_double};
 pub use tx::{Change, Tx};
 pub(crate) use wall::Behind;
 

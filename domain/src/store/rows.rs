@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::Kind;
-use sea_orm::{DbErr, QueryResult};
+use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +39,21 @@ pub(crate) fn read_cell(row: &QueryResult, at: usize, kind: Kind) -> Result<Cell
 }
 
 impl Cell {
+    /// A value that goes into a row, as it comes out again.
+    pub(crate) fn of(value: &Value) -> Cell {
+        match value {
+            Value::Bool(Some(v)) => Cell::Bool(*v),
+            Value::SmallInt(Some(v)) => Cell::Int((*v).into()),
+            Value::Int(Some(v)) => Cell::Int((*v).into()),
+            Value::BigInt(Some(v)) => Cell::Int(*v),
+            Value::String(Some(v)) => Cell::Text(v.clone()),
+            Value::Bytes(Some(v)) => Cell::Bytes(v.clone()),
+            Value::Uuid(Some(v)) => Cell::Uuid(*v),
+            Value::ChronoDate(Some(v)) => Cell::Date(*v),
+            Value::ChronoDateTimeUtc(Some(v)) => Cell::Time(*v),
+            _ => Cell::Null,
+        }
+    }
     pub fn uuid(&self) -> Option<Uuid> {
         if let Cell::Uuid(id) = self { Some(*id) } else { None }
     }

@@ -1,19 +1,19 @@
 //! A write: one transaction that holds the rows, their audit record, their change-log rows and their outbox rows.
 
-use super::bulk::Bulk;
-use super::wall::with_scope;
+use super::later::Later;
+use super::record::Shows;
+use super::wall::{scope_told, with_scope};
 use super::{Db, meter};
 use crate::access::wall::Wall;
 use crate::access::{Actor, Lens};
 use crate::audit::Entry;
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use entity::{Family, Table};
-use entity::tables::{change_log, outbox};
-use sea_orm::sea_query::{Expr, InsertStatement, Query, SelectStatement, UpdateStatement};
+use entity::Table;
+use sea_orm::sea_query::{Expr, InsertStatement, SelectStatement, UpdateStatement};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, SqliteTransactionMode, SqlErr,
-    Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, RuntimeErr,
+    SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
@@ -29,17 +29,37 @@ pub struct Change {
 
 /// What it writes was decided, so it passes the second wall; the reads that decide go through it, by `rows_seen`.
 pub struct Tx {
-    pub(super) inner: DatabaseTransaction,
-    changes: Vec<Change>,
+    db: DatabaseConnection,
+    /// None where all that is written may yet go in one statement, which is a transaction by itself.
+    begun: Option<DatabaseTransaction>,
+    pub(super) changes: Vec<Change>,
+    pub(super) later: Later,
+    pub(super) shown: Option<Shows>,
     /// Whether PostgreSQL has been told. Inserts need no scope, and a transaction of nothing else never tells one.
     told: AtomicBool,
 }
 
+/// How a transaction ended.
+pub(crate) enum Ended {
+    /// With the changes and their audit record.
+    Committed(Vec<Change>, Option<Entry>),
+    /// The file was no longer the one that was read: nothing was written.
+    Overtaken,
+}
+
 impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
-        meter::count();
-        Ok(Tx { inner: self.write.begin_with_options(options).await?, changes: Vec::new(), told: AtomicBool::new(false) })
+        let mut tx = Tx::new(self.write.clone());
+        tx.begin().await?;
+        Ok(tx)
+    }
+
+    /// Begins when something is written that is waited for. On SQLite at once: there it costs no round trip, and there is one writer.
+    pub(crate) async fn begin_late(&self) -> Result<Tx> {
+        if !self.is_postgres() {
+            return self.begin().await;
+        }
+        Ok(Tx::new(self.write.clone()))
     }
 }
 
@@ -48,28 +68,60 @@ pub(crate) fn is_double(error: &Error) -> bool {
     matches!(error, Error::Unavailable(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))))
 }
 
-/// Changes recorded with single values; SQLite takes 32,766 of them in a statement.
-const FEW: usize = 100;
-
-/// What others are told of: rows of internal tables are on record, and nothing more.
-fn announced(changes: &[Change]) -> impl Iterator<Item = &Change> {
-    changes.iter().filter(|change| change.table.family != Family::Internal)
-}
-
-fn payload(change: &Change, action: &str) -> String {
-    serde_json::json!({
-        "type": change.table.type_name, "id": change.id, "childId": change.child, "version": change.version, "action": action,
-    })
-    .to_string()
+/// In which table an insert met a row that is already there.
+pub(crate) fn double_in(error: &Error) -> Option<String> {
+    let Error::Unavailable(source) = error else { return None };
+    let Some(SqlErr::UniqueConstraintViolation(message)) = source.sql_err() else { return None };
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = source else { return None };
+    if let Some(table) = cause.as_database_error().and_then(|e| e.table()) {
+        return Some(table.to_owned());
+    }
+    // SQLite names the columns, with their table.
+    let (_, columns) = message.rsplit_once("failed: ")?;
+    columns.split_once('.').map(|(table, _)| table.to_owned())
 }
 
 impl Tx {
+    fn new(db: DatabaseConnection) -> Tx {
+        Tx { db, begun: None, changes: Vec::new(), later: Later::default(), shown: None, told: AtomicBool::new(false) }
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        if self.begun.is_none() {
+            let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+            meter::count();
+            self.begun = Some(self.db.begin_with_options(options).await?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on(&self) -> DatabaseExecutor<'_> {
+        match &self.begun {
+            Some(tx) => tx.into(),
+            None => (&self.db).into(),
+        }
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.backend() == DbBackend::Postgres
+    }
+
+    /// Whether this has been begun, and locks and settings last until it ends.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
     pub(crate) async fn insert<A>(&mut self, model: A) -> Result<()>
     where
         A: ActiveModelTrait,
     {
+        self.begin().await?;
         meter::count();
-        <A::Entity as EntityTrait>::insert(model).exec_without_returning(&self.inner).await?;
+        <A::Entity as EntityTrait>::insert(model).exec_without_returning(&self.on()).await?;
         Ok(())
     }
 
@@ -80,35 +132,50 @@ impl Tx {
         if models.is_empty() {
             return Ok(());
         }
+        self.begin().await?;
         meter::count();
-        <A::Entity as EntityTrait>::insert_many(models).exec_without_returning(&self.inner).await?;
+        <A::Entity as EntityTrait>::insert_many(models).exec_without_returning(&self.on()).await?;
         Ok(())
     }
 
     /// An insert and nothing more: it reads nothing, neither to give it back nor to find that it is there, and needs no scope.
     pub(crate) async fn append(&mut self, insert: &InsertStatement) -> Result<()> {
+        self.begin().await?;
         meter::count();
-        self.inner.execute(insert).await?;
+        self.on().execute(insert).await?;
         Ok(())
     }
 
     pub(crate) async fn execute_insert(&mut self, insert: &InsertStatement) -> Result<u64> {
+        self.begin().await?;
         self.tell().await?;
         meter::count();
-        Ok(self.inner.execute(insert).await?.rows_affected())
+        Ok(self.on().execute(insert).await?.rows_affected())
     }
 
     /// For its whole length, or until `rows_seen`: a setting of the transaction ends with it.
     pub(super) async fn tell(&self) -> Result<()> {
+        if !self.is_begun() {
+            return Err(Error::internal("a statement that cannot tell its scope needs a transaction that was begun"));
+        }
         if self.is_postgres() && !self.told.load(Ordering::Relaxed) {
-            if let Some(scope) = Wall::system("a transaction writes what was decided").text() {
+            if let Some(scope) = Wall::system(DECIDED).text() {
                 meter::count();
                 let set = Statement::from_sql_and_values(DbBackend::Postgres, "SELECT set_config('cw.scope', $1, true)", [scope.into()]);
-                self.inner.execute_raw(set).await?;
+                self.on().execute_raw(set).await?;
             }
             self.told.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// What a statement has to carry so that PostgreSQL is told, if it has not been. A statement that fails ends the transaction.
+    pub(super) fn telling(&self) -> Option<Expr> {
+        if !self.is_postgres() || self.told.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.told.store(self.is_begun(), Ordering::Relaxed);
+        Wall::system(DECIDED).text().map(scope_told)
     }
 
     /// Rows that this viewer's grants reach, whatever the statement says.
@@ -117,37 +184,40 @@ impl Tx {
         let rows = match with_scope(select, &Wall::of(lens), self.is_postgres()) {
             Some(select) => {
                 self.told.store(false, Ordering::Relaxed);
-                self.inner.query_all(&select).await?
+                self.on().query_all(&select).await?
             }
-            None => self.inner.query_all(select).await?,
+            None => self.on().query_all(select).await?,
         };
         meter::found(rows.len());
         Ok(rows)
     }
 
     pub(crate) async fn execute_delete(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<u64> {
-        self.tell().await?;
+        self.begin().await?;
         meter::count();
-        Ok(self.inner.execute(delete).await?.rows_affected())
+        let told = self.telling().map(|told| delete.clone().and_where(told).to_owned());
+        Ok(self.on().execute(told.as_ref().unwrap_or(delete)).await?.rows_affected())
     }
 
     /// Deletes, and gives back what was there.
     pub(crate) async fn delete_returning(&mut self, delete: &sea_orm::sea_query::DeleteStatement) -> Result<Vec<QueryResult>> {
-        self.tell().await?;
+        self.begin().await?;
         meter::count();
-        Ok(self.inner.query_all(delete).await?)
+        let told = self.telling().map(|told| delete.clone().and_where(told).to_owned());
+        Ok(self.on().query_all(told.as_ref().unwrap_or(delete)).await?)
     }
 
     pub(crate) async fn execute_update(&mut self, update: &UpdateStatement) -> Result<u64> {
-        self.tell().await?;
+        self.begin().await?;
         meter::count();
-        Ok(self.inner.execute(update).await?.rows_affected())
+        let told = self.telling().map(|told| update.clone().and_where(told).to_owned());
+        Ok(self.on().execute(told.as_ref().unwrap_or(update)).await?.rows_affected())
     }
 
     pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
-        self.tell().await?;
         meter::count();
-        let rows = self.inner.query_all(select).await?;
+        let told = self.telling().map(|told| select.clone().and_where(told).to_owned());
+        let rows = self.on().query_all(told.as_ref().unwrap_or(select)).await?;
         meter::found(rows.len());
         Ok(rows)
     }
@@ -156,7 +226,7 @@ impl Tx {
     pub(crate) async fn raw(&self, sql: &str) -> Result<Vec<QueryResult>> {
         self.tell().await?;
         meter::count();
-        Ok(self.inner.query_all_raw(Statement::from_string(self.inner.get_database_backend(), sql)).await?)
+        Ok(self.on().query_all_raw(Statement::from_string(self.backend(), sql)).await?)
     }
 
     /// Notes a change; it is logged and announced when the transaction commits.
@@ -165,145 +235,31 @@ impl Tx {
     }
 
     pub(crate) async fn rollback(self) -> Result<()> {
-        Ok(self.inner.rollback().await?)
+        match self.begun {
+            Some(begun) => Ok(begun.rollback().await?),
+            None => Ok(()),
+        }
     }
 
-    /// Writes the records of what was done and commits; gives the changes and their audit record.
-    pub(crate) async fn commit(
-        mut self,
-        actor: &Actor,
-        action: &str,
-        at: DateTime<Utc>,
-        new_id: &mut (dyn FnMut() -> Uuid + Send),
-    ) -> Result<(Vec<Change>, Option<Entry>)> {
+    /// Writes what was left for the end with the records of what was done, and commits.
+    pub(crate) async fn commit(mut self, actor: &Actor, action: &str, at: DateTime<Utc>, new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<Ended> {
         let changes = std::mem::take(&mut self.changes);
-        let mut entry = None;
-        if !changes.is_empty() {
-            entry = Some(self.record(actor, action, at, &changes, new_id).await?);
-        }
-        meter::count();
-        self.inner.commit().await?;
-        Ok((changes, entry))
+        let Some(entry) = self.record(actor, action, at, &changes, new_id).await? else {
+            self.rollback().await?;
+            return Ok(Ended::Overtaken);
+        };
+        self.commit_bare().await?;
+        Ok(Ended::Committed(changes, entry))
     }
 
     /// Commits rows that are themselves a record (audit, progress of loading).
     pub(crate) async fn commit_bare(self) -> Result<()> {
-        meter::count();
-        Ok(self.inner.commit().await?)
-    }
-
-    async fn record(&mut self, actor: &Actor, action: &str, at: DateTime<Utc>, changes: &[Change], new_id: &mut (dyn FnMut() -> Uuid + Send)) -> Result<Entry> {
-        // A batch's record names its files; what lies in them is in the change log.
-        let named = |change: &&Change| changes.len() <= FEW || change.child.is_none_or(|child| child == change.id);
-        let objects = crate::audit::objects_of(changes.iter().filter(named).map(|c| (c.table.type_name, c.id)));
-        let mut children: Vec<Uuid> = changes.iter().filter_map(|c| c.child).collect();
-        children.sort_unstable();
-        children.dedup();
-        let entry = Entry {
-            id: new_id(),
-            at,
-            account: Some(actor.account),
-            username: actor.username.clone(),
-            client: actor.client(),
-            action: action.to_owned(),
-            outcome: "CHANGED",
-            purpose: actor.purpose.clone(),
-            legal_basis: actor.legal_basis.clone(),
-            request_id: actor.request_id.clone(),
-            classes: String::new(),
-            objects,
-            children,
-        };
-        if changes.len() > FEW {
-            self.record_many(actor, action, at, &entry, changes, new_id).await?;
-            return Ok(entry);
+        if let Some(begun) = self.begun {
+            meter::count();
+            begun.commit().await?;
         }
-        let postgres = self.inner.get_database_backend() == DbBackend::Postgres;
-        let mut log = Query::insert();
-        log.into_table("change_log").columns(["tx", "at", "child_id", "object_type", "object_id", "object_version", "action", "actor_id"]);
-        let mut outbox = Query::insert();
-        outbox.into_table("outbox").columns(["id", "topic", "payload", "created_at"]);
-        for change in announced(changes) {
-            // On PostgreSQL a reader takes what lies below the oldest running transaction, in (tx, seq): that is the order of commits.
-            let tx: Expr = if postgres { Expr::cust("pg_current_xact_id()::text::bigint") } else { Expr::val(0_i64) };
-            log.values_panic([
-                tx,
-                at.into(),
-                change.child.into(),
-                change.table.type_name.into(),
-                change.id.into(),
-                change.version.into(),
-                action.into(),
-                actor.account.into(),
-            ]);
-            outbox.values_panic([new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()]);
-        }
-        let audit = crate::audit::insert(&entry);
-        let statements = if announced(changes).next().is_some() { vec![audit, log, outbox] } else { vec![audit] };
-        if postgres { self.all_in_one(&statements).await? } else { self.one_by_one(&statements).await? }
-        Ok(entry)
-    }
-
-    /// The same for more changes than one statement of single values takes.
-    async fn record_many(
-        &mut self,
-        actor: &Actor,
-        action: &str,
-        at: DateTime<Utc>,
-        entry: &Entry,
-        changes: &[Change],
-        new_id: &mut (dyn FnMut() -> Uuid + Send),
-    ) -> Result<()> {
-        let postgres = self.is_postgres();
-        let mut tx = 0_i64;
-        if postgres {
-            let select = Query::select().expr(Expr::cust("pg_current_xact_id()::text::bigint")).to_owned();
-            tx = self.rows(&select).await?.first().map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        }
-        self.execute_insert(&crate::audit::insert(entry)).await?;
-        let mut log = Bulk::new(&change_log::TABLE, &["seq"], postgres);
-        let mut outbox = Bulk::new(&outbox::TABLE, &["seq", "published_at"], postgres);
-        for change in changes {
-            if change.table.family == Family::Internal {
-                continue;
-            }
-            log.add(&[
-                tx.into(),
-                at.into(),
-                change.child.into(),
-                change.table.type_name.into(),
-                change.id.into(),
-                change.version.into(),
-                action.into(),
-                actor.account.into(),
-            ])?;
-            outbox.add(&[new_id().into(), change.table.name.into(), payload(change, action).into(), at.into()])?;
-        }
-        self.insert_bulk(log, "").await?;
-        self.insert_bulk(outbox, "").await
-    }
-
-    async fn one_by_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
-        for insert in statements {
-            self.append(insert).await?;
-        }
-        Ok(())
-    }
-
-    /// PostgreSQL takes several inserts in one statement, and so in one round trip.
-    async fn all_in_one(&mut self, statements: &[InsertStatement]) -> Result<()> {
-        if statements.len() < 2 {
-            return self.one_by_one(statements).await;
-        }
-        use sea_orm::sea_query::{Alias, CommonTableExpression, WithClause};
-        let mut with = WithClause::new();
-        let (last, first) = statements.split_last().ok_or_else(|| Error::internal("nothing to record"))?;
-        for (n, insert) in first.iter().enumerate() {
-            let cte = CommonTableExpression::new().query(insert.clone()).table_name(Alias::new(format!("r{n}"))).to_owned();
-            with.cte(cte);
-        }
-        meter::count();
-        self.inner.execute(&last.clone().with(with)).await.map_err(|e: DbErr| Error::from(e))?;
         Ok(())
     }
 }
+
+const DECIDED: &str = "a transaction writes what was decided";

@@ -95,8 +95,12 @@ fn limits_in_text(sql: &str, values: &[Value]) -> String {
 /// otherwise they would find no scope, and give no row.
 pub(super) fn with_scope(select: &SelectStatement, wall: &Wall, postgres: bool) -> Option<SelectStatement> {
     let scope = if postgres { wall.text()? } else { return None };
-    let set = Expr::cust_with_values("(SELECT set_config('cw.scope', $1, true)) IS NOT NULL", [scope]);
-    Some(select.clone().cond_where(Condition::all().add(set)).to_owned())
+    Some(select.clone().cond_where(Condition::all().add(scope_told(scope))).to_owned())
+}
+
+/// A condition that holds, and tells the scope where it is worked out.
+pub(super) fn scope_told(scope: String) -> Expr {
+    Expr::cust_with_values("(SELECT set_config('cw.scope', $1, true)) IS NOT NULL", [scope])
 }
 
 /// In a debug build, says at once what PostgreSQL would answer with no rows at all.

@@ -28,7 +28,7 @@ use named::*;
 use programmes::*;
 
 macro_rules! mutations {
-    ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident by $case:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident($input:ident) -> $payload:ident by $case:ident $(, $asked:ident)?;)+) => {
         #[derive(Default)]
         pub struct Acts;
 
@@ -37,7 +37,7 @@ macro_rules! mutations {
             $(
                 $(#[doc = $doc])+
                 async fn $name(&self, ctx: &Context<'_>, #[graphql(desc = "What to do.")] input: $input) -> Option<$payload> {
-                    let meta = input.meta();
+                    let meta = domain::command::Meta { $(asked: $payload::$asked(ctx),)? ..input.meta() };
                     let client_mutation_id = input.client_mutation_id.clone();
                     let outcome = match input.resolve() {
                         Ok(input) => {
@@ -88,7 +88,7 @@ mutations! {
     /// Corrects what a file says of the child. A field that is not sent stays; null clears it.
     correct_child(CorrectChildInput) -> CorrectChildPayload by correct_child;
     /// Recognises a child in a category, with its level of risk.
-    classify_child(ClassifyChildInput) -> ClassifyChildPayload by classify_child;
+    classify_child(ClassifyChildInput) -> ClassifyChildPayload by classify_child, asked;
     /// Assigns a child to a child director.
     assign_director(AssignDirectorInput) -> AssignDirectorPayload by assign_director;
     /// Closes a file, with the reason.
@@ -96,29 +96,29 @@ mutations! {
     /// Reopens a closed file.
     reopen_file(ReopenFileInput) -> ReopenFilePayload by reopen_file;
     /// Adds a guardian: a new person, a known one, or an organisation.
-    add_guardian(AddGuardianInput) -> AddGuardianPayload by add_guardian;
+    add_guardian(AddGuardianInput) -> AddGuardianPayload by add_guardian, asked;
     /// Ends a guardianship, with the reason.
-    end_guardianship(EndGuardianshipInput) -> EndGuardianshipPayload by end_guardianship;
+    end_guardianship(EndGuardianshipInput) -> EndGuardianshipPayload by end_guardianship, asked;
     /// Records a dated fact on a child or one of its parents.
-    record_fact(RecordFactInput) -> RecordFactPayload by record_fact;
+    record_fact(RecordFactInput) -> RecordFactPayload by record_fact, asked;
     /// Ends a fact that is no longer true.
-    end_fact(EndFactInput) -> EndFactPayload by end_fact;
+    end_fact(EndFactInput) -> EndFactPayload by end_fact, asked;
     /// Opens an intervention.
-    open_intervention(OpenInterventionInput) -> OpenInterventionPayload by open_intervention;
+    open_intervention(OpenInterventionInput) -> OpenInterventionPayload by open_intervention, asked;
     /// Closes an intervention, with its outcome.
-    close_intervention(CloseInterventionInput) -> CloseInterventionPayload by close_intervention;
+    close_intervention(CloseInterventionInput) -> CloseInterventionPayload by close_intervention, asked;
     /// Records a visit. Safe to repeat with the same id or idempotency key, as a phone that comes back online does.
-    record_visit(RecordVisitInput) -> RecordVisitPayload by record_visit;
+    record_visit(RecordVisitInput) -> RecordVisitPayload by record_visit, asked;
     /// Announces a document of a file: its metadata.
-    add_attachment(AddAttachmentInput) -> AddAttachmentPayload by add_attachment;
+    add_attachment(AddAttachmentInput) -> AddAttachmentPayload by add_attachment, asked;
     /// Enrols a child in a programme at the rate in force where it lives.
-    enrol_child(EnrolChildInput) -> EnrolChildPayload by enrol_child;
+    enrol_child(EnrolChildInput) -> EnrolChildPayload by enrol_child, asked;
     /// Ends an enrolment, with the reason.
-    end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment;
+    end_enrolment(EndEnrolmentInput) -> EndEnrolmentPayload by end_enrolment, asked;
     /// Imports an uploaded survey sheet: good rows land, the rest can be mended and sent again; sending twice adds nothing.
     import_survey(ImportSurveyInput) -> ImportSurveyPayload by import_survey_upload;
     /// Settles an alert: says what was found.
-    settle_alert(SettleAlertInput) -> SettleAlertPayload by settle_alert;
+    settle_alert(SettleAlertInput) -> SettleAlertPayload by settle_alert, asked;
     /// Proposes a grant. It counts for nothing until another person approves it.
     propose_grant(ProposeGrantInput) -> ProposeGrantPayload by propose_grant;
     /// Approves a proposed grant, which another person proposed and which is not for yourself. Takes effect within 5 seconds.

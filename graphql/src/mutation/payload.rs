@@ -7,6 +7,7 @@ use crate::scalars::Code;
 use crate::selection::Walk;
 use async_graphql::{Context, SimpleObject};
 use domain::Result;
+use domain::command::Asked;
 use domain::problems::UserErrorCode;
 use domain::read::Record;
 use domain::store::Cell;
@@ -26,10 +27,25 @@ pub struct UserError {
 
 pub(super) fn user_errors(ctx: &Context<'_>, errors: &[domain::problems::UserError]) -> Vec<UserError> {
     trail(ctx).protected();
+    without_record(ctx, errors)
+}
+
+/// What the answer shows stands in the record of the change.
+pub(super) fn without_record(ctx: &Context<'_>, errors: &[domain::problems::UserError]) -> Vec<UserError> {
     if !errors.is_empty() {
         trail(ctx).refused();
     }
     errors.iter().map(|e| UserError { code: Code(e.code), field: e.field.clone(), message: e.message(actor(ctx)) }).collect()
+}
+
+/// What the payload will show of its object, but for what hangs on it.
+pub(super) fn asked(ctx: &Context<'_>, payload: &str, name: &str, kind: &'static ObjectType) -> Asked {
+    match Walk::of(ctx).below(payload, name, kind) {
+        Ok(Some(want)) => Asked::Object(want),
+        Ok(None) => Asked::Nothing,
+        // Read after the change, it says what is wrong.
+        Err(_) => Asked::Unknown,
+    }
 }
 
 /// Reads an object of the payload, if it is selected.
@@ -92,6 +108,9 @@ macro_rules! payload {
             pub client_mutation_id: Option<String>,
         }
         impl $name {
+            $(pub(super) fn asked(ctx: &async_graphql::Context<'_>) -> domain::command::Asked {
+                $crate::mutation::payload::asked(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), <$crate::types::$type as $crate::object::Object>::TYPE)
+            })?
             pub(super) async fn answer(
                 ctx: &async_graphql::Context<'_>,
                 outcome: domain::Result<domain::command::Outcome>,
@@ -100,16 +119,21 @@ macro_rules! payload {
                 use $crate::object::Object;
                 let outcome = $crate::errors::soft(ctx, outcome)?;
                 let (object, child, errors) = match outcome {
-                    domain::command::Outcome::Done { object, child } => (Some(object), child, Vec::new()),
-                    domain::command::Outcome::Refused(errors) => (None, None, errors),
+                    domain::command::Outcome::Done { object, child, told } => ((Some(object), told), child, Vec::new()),
+                    domain::command::Outcome::Refused(errors) => ((None, domain::command::Told::No), None, errors),
                 };
-                let _ = object;
+                #[allow(unused_variables)]
+                let (object, told) = object;
+                let on_record = !matches!(told, domain::command::Told::No);
                 Some($name {
                     child: $crate::mutation::payload::selected(ctx, stringify!($name), "child", $crate::types::Child::TYPE, child).await.map($crate::types::Child),
-                    $($object: $crate::mutation::payload::selected(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), $crate::types::$type::TYPE, object)
-                        .await
-                        .map($crate::types::$type),)?
-                    user_errors: $crate::mutation::payload::user_errors(ctx, &errors),
+                    $($object: match told {
+                        domain::command::Told::Row(row) => Some($crate::types::$type(row)),
+                        _ => $crate::mutation::payload::selected(ctx, stringify!($name), &$crate::fields::camel(stringify!($object)), $crate::types::$type::TYPE, object)
+                            .await
+                            .map($crate::types::$type),
+                    },)?
+                    user_errors: if on_record { $crate::mutation::payload::without_record(ctx, &errors) } else { $crate::mutation::payload::user_errors(ctx, &errors) },
                     client_mutation_id,
                 })
             }

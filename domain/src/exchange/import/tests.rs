@@ -363,9 +363,9 @@ pub(crate) async fn an_upload_is_imported_by_its_own_account_once_for_a_key() {
     keep(&domain, id, &std::fs::read(&path).expect("read"));
     domain.announce_upload(&officer, "摸底表.xlsx", &[0; 32], 1, id).await.expect("announced");
     let input = ImportSurvey { upload: id, ..ImportSurvey::default() };
-    let meta = Meta { idempotency_key: Some("k".into()), body: "b".into(), fields: Vec::new() };
+    let meta = Meta { idempotency_key: Some("k".into()), body: "b".into(), ..Meta::default() };
     let done = |outcome: Outcome| match outcome {
-        Outcome::Done { object, child: None } => object,
+        Outcome::Done { object, child: None, .. } => object,
         other => panic!("{other:?}"),
     };
     let batch = done(domain.import_survey_upload(&officer, &input, &meta).await.expect("imported"));
