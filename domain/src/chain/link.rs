@@ -324,20 +324,8 @@ impl Domain {
                 out.push('"');
             });
         }
-        let columns = audit::COLUMNS.map(|c| format!("r.\"{c}\"")).join(", ");
-        let rows = self
-            .db
-            .as_system("the chain runs over all of the trail")
-            .rows_of(
-                &format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY r.at, r.id"),
-                // Each by its key: how many there are the planner does not know, and would rather read the whole trail.
-                &format!(
-                    "SELECT {columns} FROM json_array_elements_text($1::json) AS k(value) \
-                     CROSS JOIN LATERAL (SELECT a.* FROM audit_record a WHERE a.id = k.value::uuid OFFSET 0) AS r ORDER BY r.at, r.id"
-                ),
-                list,
-            )
-            .await?;
+        let [sqlite, postgres] = records_by_id();
+        let rows = self.db.as_system("the chain runs over all of the trail").rows_of(&sqlite, &postgres, list).await?;
         rows.iter().map(Entry::from_row).collect()
     }
 
@@ -346,4 +334,17 @@ impl Domain {
         let Some(row) = self.db.as_system("the chain runs over all of the trail").one(&select).await? else { return Ok(None) };
         Ok(row.try_get_by_index::<String>(0)?.parse().ok())
     }
+}
+
+/// Each by its key on PostgreSQL: how many there are the planner does not know, and would rather read the whole trail. The cast
+/// stands apart (OFFSET 0), for it may not run before the policies, and what is compared with it neither.
+pub(super) fn records_by_id() -> [String; 2] {
+    let columns = audit::COLUMNS.map(|c| format!("r.\"{c}\"")).join(", ");
+    [
+        format!("SELECT {columns} FROM audit_record r WHERE r.id IN (SELECT unhex(value) FROM json_each(?1)) ORDER BY r.at, r.id"),
+        format!(
+            "SELECT {columns} FROM (SELECT value::uuid AS id FROM json_array_elements_text($1::json) OFFSET 0) AS k \
+             CROSS JOIN LATERAL (SELECT a.* FROM audit_record a WHERE a.id = k.id OFFSET 0) AS r ORDER BY r.at, r.id"
+        ),
+    ]
 }

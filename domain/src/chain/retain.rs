@@ -67,6 +67,12 @@ pub struct Retained {
     pub anchors: u64,
 }
 
+/// As in `records_by_id`: the casts stand apart, or the whole trail is read.
+pub(super) const DROP_CHILDREN: &str = "DELETE FROM audit_child WHERE (child_id, audit_id) IN \
+    (SELECT (value->>0)::uuid, (value->>1)::uuid FROM json_array_elements($1::json) OFFSET 0) RETURNING 1";
+pub(super) const DROP_RECORDS: &str =
+    "DELETE FROM audit_record WHERE id IN (SELECT value::uuid FROM json_array_elements_text($1::json) OFFSET 0) RETURNING 1";
+
 impl Domain {
     /// Drops records older than so many months, as somebody who administers the audit trail.
     pub async fn retain_audit(&self, actor: &Actor, months: u32) -> Result<Retained> {
@@ -148,7 +154,7 @@ impl Domain {
         }
         tx.rows_of(
             "DELETE FROM audit_child WHERE (child_id, audit_id) IN (SELECT unhex(value->>0), unhex(value->>1) FROM json_each(?1)) RETURNING 1",
-            "DELETE FROM audit_child WHERE (child_id, audit_id) IN (SELECT (value->>0)::uuid, (value->>1)::uuid FROM json_array_elements($1::json)) RETURNING 1",
+            DROP_CHILDREN,
             list,
         )
         .await?;
@@ -158,7 +164,7 @@ impl Domain {
         }
         tx.rows_of(
             "DELETE FROM audit_record WHERE id IN (SELECT unhex(value) FROM json_each(?1)) RETURNING 1",
-            "DELETE FROM audit_record WHERE id IN (SELECT value::uuid FROM json_array_elements_text($1::json)) RETURNING 1",
+            DROP_RECORDS,
             list,
         )
         .await?;

@@ -240,6 +240,22 @@ async fn a_checkpoint_that_nobody_trusted_signed_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn records_are_found_by_their_key_behind_the_policies() {
+    let Some(world) = testing::postgres().await else { return };
+    let tx = world.db.begin().await.expect("begun");
+    // Few rows are read one after the other whatever there is.
+    for way in ["seqscan", "hashjoin", "mergejoin"] {
+        tx.raw(&format!("SELECT set_config('enable_{way}', 'off', true)")).await.expect("set");
+    }
+    let [_, records] = link::records_by_id();
+    for (sql, by) in [(records.as_str(), "Index Cond: (id = "), (retain::DROP_RECORDS, "Index Cond: (id = "), (retain::DROP_CHILDREN, "Index Cond: ((child_id = ")] {
+        let rows = tx.raw(&format!("EXPLAIN {}", sql.replace("$1", "'[]'"))).await.expect("explained");
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect();
+        assert!(plan.iter().any(|line| line.contains(by)), "{sql}\n{}", plan.join("\n"));
+    }
+}
+
+#[tokio::test]
 async fn what_another_process_left_is_linked_and_reported() {
     for world in testing::each().await {
         world.audit.write(entry(&world, 0)).await.expect("written");
