@@ -1,6 +1,11 @@
 //! Patterns in the audit trail that deserve a look. The chain's blocks are the queue: each is looked at once, in order, by one
 //! process at a time; what was seen of the last hour is kept in memory and read again where another process was at it meanwhile.
 
+mod lease;
+mod linked;
+
+pub(crate) use linked::Linked;
+
 use crate::alerts::{self, NewAlert};
 use crate::app::Domain;
 use crate::audit::Entry;
@@ -10,7 +15,6 @@ use entity::DataClass;
 use entity::codes::AlertKind;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Mutex;
 use uuid::Uuid;
 
 /// From when on a pattern makes an alert.
@@ -66,39 +70,8 @@ pub struct Watcher {
     until: Option<DateTime<Utc>>,
 }
 
-/// Who watches, and until when: two at once would each read again what the other looked at.
-const WATCHER: &str = "audit_watcher";
-/// So long a process that has ended keeps the others from watching.
-const LEASE: TimeDelta = TimeDelta::seconds(15);
-
 /// More alerts are not remembered; the database knows them all.
 const MOST_RAISED: usize = 10_000;
-
-/// Records that this process linked, for the watch, by their block: they need not be read again.
-#[derive(Default)]
-pub(crate) struct Linked(Mutex<VecDeque<(Uuid, i64, Vec<Entry>)>>);
-
-/// More records than these wait for no watch: another process watches.
-const MOST_WAITING: usize = 8000;
-
-impl Linked {
-    pub(crate) fn put(&self, writer: Uuid, number: i64, entries: Vec<Entry>) {
-        let seen = |entry: Entry| Entry { objects: String::new(), legal_basis: String::new(), ..entry };
-        if let Ok(mut blocks) = self.0.lock() {
-            blocks.push_back((writer, number, entries.into_iter().map(seen).collect()));
-            while blocks.iter().map(|(.., entries)| entries.len()).sum::<usize>() > MOST_WAITING {
-                blocks.pop_front();
-            }
-        }
-    }
-
-    fn take(&self, writer: Uuid, number: i64) -> Option<Vec<Entry>> {
-        let mut blocks = self.0.lock().ok()?;
-        let at = blocks.iter().position(|block| (block.0, block.1) == (writer, number))?;
-        // What lies before it was looked at by another process.
-        blocks.drain(..=at).next_back().map(|(.., entries)| entries)
-    }
-}
 
 /// Whether a record is that of one look-up by identity number: the look-up that was kept, or a registration that was told
 /// of the file that is there. The record of the whole operation tells of the same once more.
@@ -276,37 +249,6 @@ impl Domain {
         Ok(records)
     }
 
-    /// Whether it is this process that watches.
-    async fn takes_watch(&self, watcher: &mut Watcher) -> Result<bool> {
-        let (me, now) = (self.linker.lock().await.writer, self.clock.now());
-        if watcher.until.is_some_and(|until| until - now > LEASE / 2) {
-            return Ok(true);
-        }
-        watcher.until = None;
-        let named = || Expr::col("name").eq(WATCHER);
-        let select = Query::select().column("value").from("meta").and_where(named()).to_owned();
-        let row = self.db.as_system("patterns show over all of the trail").one(&select).await?;
-        let held: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
-        let other = |held: &str| held.split_once(' ').is_some_and(|(until, who)| who != me.to_string() && until.parse::<DateTime<Utc>>().is_ok_and(|until| until > now));
-        if held.as_deref().is_some_and(other) {
-            watcher.seen = None;
-            return Ok(false);
-        }
-        let mine = format!("{} {me}", (now + LEASE).to_rfc3339());
-        let mut tx = self.db.begin().await?;
-        let taken = match held {
-            Some(held) => tx.execute_update(&Query::update().table("meta").value("value", mine).and_where(named()).and_where(Expr::col("value").eq(held)).to_owned()).await?,
-            None => {
-                let mut insert = Query::insert();
-                insert.into_table("meta").columns(["name", "value"]).values_panic([WATCHER.into(), mine.into()]);
-                tx.execute_insert(insert.on_conflict(OnConflict::column("name").do_nothing().to_owned())).await?
-            }
-        };
-        tx.commit_bare().await?;
-        watcher.until = (taken == 1).then_some(now + LEASE);
-        Ok(taken == 1)
-    }
-
     /// The last block of a chain that is older than an hour.
     async fn last_before_an_hour(&self, writer: Uuid) -> Result<i64> {
         let select = Query::select()
@@ -397,144 +339,4 @@ impl Domain {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{self, TestDomain};
-
-    const ACCOUNT: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0009_0000_0001);
-
-    fn entry(world: &TestDomain, children: &[Uuid], outcome: &'static str) -> Entry {
-        Entry {
-            id: world.clock.id(),
-            at: world.clock.now(),
-            account: Some(ACCOUNT),
-            username: "somebody".into(),
-            action: "children".into(),
-            outcome,
-            purpose: "casework".into(),
-            children: children.to_vec(),
-            ..Entry::default()
-        }
-    }
-
-    use crate::clock::Clock;
-
-    async fn look(world: &TestDomain) {
-        while world.chain_audit().await.expect("linked") > 0 {}
-        while world.watch_audit().await.expect("looked") > 0 {}
-    }
-
-    async fn kinds(world: &TestDomain) -> Vec<String> {
-        let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT kind, detail FROM alert ORDER BY kind, detail").await.expect("read");
-        rows.iter().map(|row| format!("{} {}", row.try_get_by_index::<String>(0).expect("text"), row.try_get_by_index::<String>(1).expect("text"))).collect()
-    }
-
-    #[tokio::test]
-    async fn many_children_within_an_hour_and_not_over_two() {
-        for world in testing::each().await {
-            let rules = WatchRules::default();
-            let ids: Vec<Uuid> = (0..rules.children_per_hour).map(|n| Uuid::from_u128(n as u128 + 1)).collect();
-            let (most, last) = ids.split_at(ids.len() - 1);
-            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
-            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
-            look(&world).await;
-            assert!(kinds(&world).await.is_empty(), "the same children again are no more children");
-            world.clock.advance(TimeDelta::minutes(61));
-            world.audit.write(entry(&world, last, "DISCLOSED")).await.expect("written");
-            look(&world).await;
-            assert!(kinds(&world).await.is_empty(), "an hour later they are forgotten");
-            world.audit.write(entry(&world, most, "DISCLOSED")).await.expect("written");
-            // A process that takes over reads the last hour again.
-            *world.watcher.lock().await = Watcher::default();
-            look(&world).await;
-            look(&world).await;
-            assert_eq!(kinds(&world).await, [format!("BULK_LOOKUP children={} hours=1", ids.len())]);
-        }
-    }
-
-    #[tokio::test]
-    async fn one_process_watches_and_another_takes_over_when_it_is_gone() {
-        for world in testing::each().await {
-            world.chain_audit().await.expect("linked");
-            let until = world.clock.now() + TimeDelta::seconds(10);
-            let mut tx = world.db.begin().await.expect("begun");
-            let other = format!("{} {}", until.to_rfc3339(), Uuid::from_u128(5));
-            let insert = Query::insert().into_table("meta").columns(["name", "value"]).values_panic([WATCHER.into(), other.into()]).to_owned();
-            tx.execute_insert(&insert).await.expect("held");
-            tx.commit_bare().await.expect("committed");
-            let rules = WatchRules::default();
-            for _ in 0..rules.denials_per_hour {
-                world.audit.write(entry(&world, &[], "DENIED")).await.expect("written");
-            }
-            look(&world).await;
-            assert!(kinds(&world).await.is_empty(), "another process watches");
-            world.clock.advance(TimeDelta::seconds(11));
-            look(&world).await;
-            assert_eq!(kinds(&world).await, ["MANY_DENIALS denials=30 hours=1"]);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_watch_costs_as_much_for_many_counties_as_for_one() {
-        use crate::store::meter::{metered, statements};
-        for world in testing::each().await {
-            crate::demo::prepare(&world).await.expect("prepared");
-            crate::demo::fill(&world, 200, &|_, _| {}).await.expect("filled");
-            look(&world).await;
-            let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT id FROM child").await.expect("read");
-            let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get_by_index(0).expect("an id")).collect();
-            world.audit.write(entry(&world, &ids, "DISCLOSED")).await.expect("written");
-            world.chain_audit().await.expect("linked");
-            let (looked, took) = metered(async { (world.watch_audit().await.expect("looked"), statements()) }).await;
-            assert!(looked > 0 && took < 25, "{took} statements for {looked} records");
-        }
-    }
-
-    #[tokio::test]
-    async fn nights_and_denials() {
-        for world in testing::each().await {
-            let rules = WatchRules::default();
-            let ids: Vec<Uuid> = (0..rules.children_per_night).map(|n| Uuid::from_u128(n as u128 + 1)).collect();
-            // Ten in the morning in China.
-            world.audit.write(entry(&world, &ids, "DISCLOSED")).await.expect("written");
-            look(&world).await;
-            assert!(kinds(&world).await.is_empty());
-            world.clock.advance(TimeDelta::hours(15));
-            for id in &ids {
-                world.audit.write(entry(&world, &[*id], "DISCLOSED")).await.expect("written");
-            }
-            for _ in 0..rules.denials_per_hour {
-                world.audit.write(entry(&world, &[], "DENIED")).await.expect("written");
-            }
-            look(&world).await;
-            assert_eq!(kinds(&world).await, ["MANY_DENIALS denials=30 hours=1", "NIGHT_ACCESS children=20 night=2026-11-24"]);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_county_not_touched_for_three_months_is_outside_the_usual_area() {
-        for world in testing::each().await {
-            crate::demo::prepare(&world).await.expect("prepared");
-            look(&world).await;
-            let rows = world.db.as_system("patterns show over all of the trail").raw("SELECT id, household_division FROM child WHERE household_division IS NOT NULL ORDER BY household_division").await.expect("read");
-            let county = |row: &sea_orm::QueryResult| row.try_get_by_index::<i64>(1).expect("a code") / 1_000_000;
-            let (here, there) = (&rows[0], rows.iter().find(|row| county(row) != county(&rows[0])).expect("another county"));
-            let id = |row: &sea_orm::QueryResult| row.try_get_by_index::<Uuid>(0).expect("an id");
-            let touch = async |row: &sea_orm::QueryResult| {
-                world.audit.write(entry(&world, &[id(row)], "DISCLOSED")).await.expect("written");
-                look(&world).await;
-            };
-            touch(here).await;
-            touch(there).await;
-            assert!(kinds(&world).await.is_empty(), "still learning");
-            world.clock.advance(TimeDelta::days(80));
-            touch(here).await;
-            world.clock.advance(TimeDelta::days(20));
-            touch(here).await;
-            assert!(kinds(&world).await.is_empty(), "touched twenty days ago");
-            touch(there).await;
-            touch(there).await;
-            assert_eq!(kinds(&world).await, [format!("OUTSIDE_AREA county={} days=90", county(there))]);
-        }
-    }
-}
+mod tests;
