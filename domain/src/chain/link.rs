@@ -318,11 +318,7 @@ impl Domain {
     pub(crate) async fn audit_entries(&self, ids: &[Uuid]) -> Result<Vec<Entry>> {
         let mut list = List::default();
         for id in ids {
-            list.push(|out| {
-                out.push('"');
-                out.push_str(&id.simple().to_string());
-                out.push('"');
-            });
+            list.bytes(id.as_bytes());
         }
         let [sqlite, postgres] = records_by_id();
         let rows = self.db.as_system("the chain runs over all of the trail").rows_of(&sqlite, &postgres, list).await?;
@@ -330,9 +326,7 @@ impl Domain {
     }
 
     async fn swept_before(&self) -> Result<Option<DateTime<Utc>>> {
-        let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(SWEPT)).to_owned();
-        let Some(row) = self.db.as_system("the chain runs over all of the trail").one(&select).await? else { return Ok(None) };
-        Ok(row.try_get_by_index::<String>(0)?.parse().ok())
+        Ok(self.progress(SWEPT).await?.and_then(|text| text.parse().ok()))
     }
 }
 

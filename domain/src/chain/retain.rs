@@ -160,7 +160,7 @@ impl Domain {
         .await?;
         let mut list = List::default();
         for id in &ids {
-            list.push(|out| out.push_str(&format!("\"{}\"", id.simple())));
+            list.bytes(id.as_bytes());
         }
         tx.rows_of(
             "DELETE FROM audit_record WHERE id IN (SELECT unhex(value) FROM json_each(?1)) RETURNING 1",

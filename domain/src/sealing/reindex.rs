@@ -182,8 +182,7 @@ impl Domain {
     }
 
     async fn reindex_mark(&self) -> Result<Option<(u32, Cursor)>> {
-        let select = Query::select().column("value").from("meta").and_where(Expr::col("name").eq(MARK)).to_owned();
-        let text: Option<String> = self.db.one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?;
+        let text = self.progress(MARK).await?;
         Ok(text.as_deref().and_then(read_mark))
     }
 

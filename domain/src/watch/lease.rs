@@ -20,9 +20,7 @@ impl Domain {
         }
         watcher.until = None;
         let named = || Expr::col("name").eq(WATCHER);
-        let select = Query::select().column("value").from("meta").and_where(named()).to_owned();
-        let row = self.db.as_system("patterns show over all of the trail").one(&select).await?;
-        let held: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+        let held = self.progress(WATCHER).await?;
         let other = |held: &str| held.split_once(' ').is_some_and(|(until, who)| who != me.to_string() && until.parse::<DateTime<Utc>>().is_ok_and(|until| until > now));
         if held.as_deref().is_some_and(other) {
             watcher.seen = None;
