@@ -4,12 +4,13 @@ use super::actor::Grant;
 use super::mutant;
 use super::policy::{Basis, Decision, Decisions, Policy};
 use super::wall::Wall;
+use crate::read::plan::KeptStatement;
 use crate::check;
 use entity::DataClass;
 use chrono::{DateTime, Utc};
 use entity::codes::Category;
-use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
 use uuid::Uuid;
 
 /// Access to one child that was asked for and given, or taken in an emergency.
@@ -54,7 +55,19 @@ pub struct Lens {
     pub statistics: Vec<((i64, i64), u32)>,
     /// What the database is told of all this: made once, when it is first read by.
     pub(super) wall: OnceLock<Wall>,
+    /// What was worked out for this lens, kept for as long as it is.
+    pub(crate) kept: Kept,
 }
+
+/// Views reached, as bits, with what they let one do together; and statements.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    joined: Mutex<HashMap<u64, Arc<RowAccess>>>,
+    pub statements: Mutex<Vec<Arc<KeptStatement>>>,
+}
+
+/// More sets of views than these are joined each time.
+const MOST_JOINED: usize = 256;
 
 /// What a viewer may do with one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +244,28 @@ impl Lens {
     /// What this viewer may do with a child; None: for this viewer it does not exist.
     pub fn child(&self, keys: &ChildKeys) -> Option<RowAccess> {
         self.joined(|v| v.reaches(keys))
+    }
+
+    /// The same, for a row that is only looked at: joined once for all rows that the same views reach.
+    pub(crate) fn child_seen(&self, keys: &ChildKeys) -> Option<Arc<RowAccess>> {
+        if self.views.len() > 64 {
+            return self.child(keys).map(Arc::new);
+        }
+        let reached = |v: &View| mutant::off("application.scope") || v.reaches(keys);
+        let bits = self.views.iter().enumerate().fold(0_u64, |bits, (n, view)| bits | u64::from(reached(view)) << n);
+        if bits == 0 {
+            return None;
+        }
+        let Ok(mut known) = self.kept.joined.lock() else { return self.child(keys).map(Arc::new) };
+        if known.len() >= MOST_JOINED {
+            known.clear();
+        }
+        let joined = || {
+            let mut access = RowAccess::public();
+            self.views.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0).for_each(|(_, view)| access.join(view));
+            Arc::new(access)
+        };
+        Some(known.entry(bits).or_insert_with(joined).clone())
     }
 
     /// The best decision any view takes for a class: what `Deny` here names is never read.

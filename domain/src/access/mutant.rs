@@ -31,8 +31,15 @@ pub const fn off_for(_check: &'static str, _case: &str) -> bool {
     false
 }
 
+/// Whether any check is switched off here: what is made then is not kept.
+#[cfg(not(any(test, feature = "mutants")))]
+#[inline(always)]
+pub const fn switched() -> bool {
+    false
+}
+
 #[cfg(any(test, feature = "mutants"))]
-pub use switch::{VARIABLE, asked, off, off_for, switch_off, switched_off};
+pub use switch::{VARIABLE, asked, off, off_for, switch_off, switched, switched_off};
 
 #[cfg(any(test, feature = "mutants"))]
 mod switch {
@@ -56,6 +63,10 @@ mod switch {
     // A test runs on one thread with all its tasks: those beside it keep their checks.
     thread_local! {
         static SWITCH: RefCell<Switch> = RefCell::default();
+    }
+
+    pub fn switched() -> bool {
+        SWITCH.with_borrow(|switch| switch.off.is_some())
     }
 
     pub fn off(check: &'static str) -> bool {

@@ -150,7 +150,7 @@ impl Reader<'_> {
             Anchor::Nothing => Some(Arc::new(RowAccess::public())),
             Anchor::Child { .. } => {
                 let keys = child_keys(lens, cells);
-                decided.0.entry(keys).or_insert_with(|| lens.child(&keys).map(Arc::new)).clone()
+                decided.0.entry(keys).or_insert_with(|| lens.child_seen(&keys)).clone()
             }
             Anchor::Account { .. } => by_view(&|v| v.reaches_account(cells[0].int(), cells[1].uuid())),
             Anchor::Import { .. } => by_view(&|v| {

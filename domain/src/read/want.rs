@@ -48,6 +48,13 @@ impl Want {
         }
         (shown, masked)
     }
+    /// Whether a statement for the one reads what the other wants.
+    pub(crate) fn same(&self, other: &Want) -> bool {
+        std::ptr::eq(self.table, other.table)
+            && self.columns == other.columns
+            && self.links.len() == other.links.len()
+            && self.links.iter().zip(&other.links).all(|(a, b)| std::ptr::eq(a.link, b.link) && a.page == b.page && a.want.same(&b.want))
+    }
     pub fn with(mut self, names: &[&str]) -> Want {
         for name in names {
             self.column(name);

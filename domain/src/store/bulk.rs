@@ -139,7 +139,7 @@ impl Db {
     pub(crate) async fn insert_bulk(&self, bulk: Bulk) -> Result<()> {
         if let Some(statement) = bulk.statement(self.write.get_database_backend(), "") {
             meter::count();
-            self.write.execute_raw(statement).await?;
+            self.write_only(statement).await?;
         }
         Ok(())
     }
@@ -159,7 +159,7 @@ impl Behind<'_> {
                 [list.value(), scope.into()],
             ),
         };
-        Ok(self.db.read.query_all_raw(statement).await?)
+        Ok(self.db.rows(statement).await?)
     }
 }
 

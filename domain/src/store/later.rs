@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{
     Alias, CommonTableExpression, Expr, ExprTrait, InsertStatement, Query, SelectStatement, UnionType, UpdateStatement, WithClause,
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityName, EntityTrait, IdenStatic, Iterable, Value};
+use sea_orm::{ActiveModelTrait, EntityName, EntityTrait, IdenStatic, Iterable, Value};
 use uuid::Uuid;
 
 /// Rows of one table that are to be added.
@@ -150,7 +150,7 @@ impl Tx {
             select.expr(Expr::cust("1"));
         }
         meter::count();
-        let found = self.on().query_all(&select.with(with)).await?;
+        let found = self.query(&select.with(with)).await?;
         Ok(!guarded || !found.is_empty())
     }
 }

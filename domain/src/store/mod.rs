@@ -4,6 +4,7 @@ mod bulk;
 #[cfg(test)]
 mod cancel_tests;
 mod copy;
+mod lanes;
 mod later;
 pub mod meter;
 mod open;
@@ -29,13 +30,35 @@ use crate::access::scope::Scope;
 use crate::access::wall::Wall;
 use crate::error::Result;
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
+use lanes::Lanes;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement, Value};
+use std::sync::Arc;
 
 /// One writer and several readers on SQLite; one pool on PostgreSQL.
 #[derive(Clone)]
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// On PostgreSQL, for single statements.
+    lanes: Option<Arc<Lanes>>,
+}
+
+/// A statement that carries its scope.
+#[derive(Clone, Debug)]
+pub(crate) struct Scoped(Statement);
+
+impl Scoped {
+    /// The same with another key in the place of this one; None where the key is not its first value, and no other.
+    pub fn with_key(&self, old: &Value, new: &Value) -> Option<Scoped> {
+        let mut again = self.clone();
+        let values = again.0.values.as_mut()?;
+        let (first, rest) = values.0.split_first_mut()?;
+        if first != old || rest.contains(old) {
+            return None;
+        }
+        first.clone_from(new);
+        Some(again)
+    }
 }
 
 impl Db {
@@ -49,10 +72,17 @@ impl Db {
         self.behind(scope.wall().clone()).all(&select).await
     }
 
-    /// The same for a select by the whole key: it finds one row at most.
-    pub(crate) async fn scoped_by_key(&self, mut select: SelectStatement, scope: &Scope) -> Result<Vec<QueryResult>> {
+    /// The same for a select by the whole key, which finds one row at most: the statement, to be run with other keys too.
+    pub(crate) fn scoped_by_key(&self, mut select: SelectStatement, scope: &Scope) -> Scoped {
         select.cond_where(scope.condition());
-        self.behind(scope.wall().clone()).by_key(&select).await
+        Scoped(self.behind(scope.wall().clone()).statement_by_key(&select))
+    }
+
+    pub(crate) async fn run_scoped(&self, Scoped(statement): Scoped) -> Result<Vec<QueryResult>> {
+        meter::count();
+        let rows = self.rows(statement).await?;
+        meter::found(rows.len());
+        Ok(rows)
     }
 
     /// Reads as far as this viewer's grants reach, whatever the statement says.
@@ -74,7 +104,7 @@ impl Db {
     pub(crate) async fn all(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         wall::only_open(select)?;
         meter::count();
-        let rows = self.read.query_all(select).await?;
+        let rows = self.rows(self.read.get_database_backend().build(select)).await?;
         meter::found(rows.len());
         Ok(rows)
     }
@@ -85,13 +115,36 @@ impl Db {
 
     pub(crate) async fn raw(&self, sql: &str) -> Result<Vec<QueryResult>> {
         meter::count();
-        Ok(self.read.query_all_raw(Statement::from_string(self.read.get_database_backend(), sql)).await?)
+        Ok(self.rows(Statement::from_string(self.read.get_database_backend(), sql)).await?)
+    }
+
+    /// Reads, by one statement.
+    async fn rows(&self, statement: Statement) -> std::result::Result<Vec<QueryResult>, DbErr> {
+        match &self.lanes {
+            Some(lanes) => lanes.rows(statement).await,
+            None => self.read.query_all_raw(statement).await,
+        }
+    }
+
+    /// Writes by one statement, which is a transaction by itself, and gives back what it returns.
+    async fn write_rows(&self, statement: Statement) -> std::result::Result<Vec<QueryResult>, DbErr> {
+        match &self.lanes {
+            Some(lanes) => lanes.rows(statement).await,
+            None => self.write.query_all_raw(statement).await,
+        }
+    }
+
+    async fn write_only(&self, statement: Statement) -> std::result::Result<(), DbErr> {
+        match &self.lanes {
+            Some(lanes) => lanes.run(statement).await,
+            None => self.write.execute_raw(statement).await.map(|_| ()),
+        }
     }
 
     /// Runs one insert that gives rows back, in a transaction of its own.
     pub(crate) async fn write_returning(&self, insert: &sea_orm::sea_query::InsertStatement) -> Result<Vec<QueryResult>> {
         meter::count();
-        Ok(self.write.query_all(insert).await?)
+        Ok(self.write_rows(self.write.get_database_backend().build(insert)).await?)
     }
 
     /// Whether the database answers.
@@ -100,6 +153,9 @@ impl Db {
     }
 
     pub async fn close(self) {
+        if let Some(lanes) = &self.lanes {
+            lanes.close();
+        }
         let _ = self.read.close().await;
         let _ = self.write.close().await;
     }

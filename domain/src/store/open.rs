@@ -1,11 +1,13 @@
 //! Opening a database: which one, whose, and in which state.
 
 use super::Db;
+use super::lanes::Lanes;
 use crate::access::wall::Wall;
 use migration::MigratorTrait;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub struct OpenOptions {
@@ -106,7 +108,11 @@ impl Db {
     /// A database to look at, such as a restored backup.
     pub async fn open_to_look(url: &str) -> Result<Db, OpenError> {
         let pool = connect(url, 2, Mode::Look).await.map_err(not_a_database)?;
-        Ok(Db { read: pool.clone(), write: pool })
+        Ok(Db::of_one(pool))
+    }
+
+    fn of_one(pool: DatabaseConnection) -> Db {
+        Db { read: pool.clone(), write: pool, lanes: None }
     }
 
     pub async fn open(options: &OpenOptions) -> Result<Db, OpenError> {
@@ -115,13 +121,14 @@ impl Db {
             make_private(&options.url);
             let write = connect(&options.url, 1, Mode::Write).await.map_err(not_a_database)?;
             let read = connect(&options.url, options.max_connections.clamp(2, 16), Mode::Read).await?;
-            Db { read, write }
+            Db { read, write, lanes: None }
         } else {
             if options.migrate {
                 migrate_as_owner(options).await?;
             }
             let pool = connect(&options.url, options.max_connections, Mode::Write).await?;
-            Db { read: pool.clone(), write: pool }
+            let lanes = Lanes::of(pool.get_postgres_connection_pool(), options.max_connections);
+            Db { lanes: lanes.map(Arc::new), ..Db::of_one(pool) }
         };
         db.check_owner(sqlite).await?;
         let pending = db.pending(sqlite).await?;
@@ -220,7 +227,7 @@ impl Db {
 /// Brings the schema and its policies up to date as the owner of the tables, and lets the role of the application in.
 async fn migrate_as_owner(options: &OpenOptions) -> Result<(), OpenError> {
     let owner = connect(options.owner_url.as_ref().unwrap_or(&options.url), 1, Mode::Migrate).await?;
-    let db = Db { read: owner.clone(), write: owner };
+    let db = Db::of_one(owner);
     db.check_owner(false).await?;
     migration::Migrator::up(&db.write, None).await?;
     let application = options.owner_url.as_ref().and_then(|_| options.url.parse::<PgConnectOptions>().ok());

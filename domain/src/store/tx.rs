@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use entity::Table;
 use sea_orm::sea_query::{Expr, InsertStatement, SelectStatement, UpdateStatement};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, RuntimeErr,
-    SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryResult, RuntimeErr,
+    SqlErr, SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions, TransactionTrait,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub struct Change {
 
 /// What it writes was decided, so it passes the second wall; the reads that decide go through it, by `rows_seen`.
 pub struct Tx {
-    db: DatabaseConnection,
+    db: Db,
     /// None where all that is written may yet go in one statement, which is a transaction by itself.
     begun: Option<DatabaseTransaction>,
     pub(super) changes: Vec<Change>,
@@ -49,7 +49,7 @@ pub(crate) enum Ended {
 
 impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        let mut tx = Tx::new(self.write.clone());
+        let mut tx = Tx::new(self.clone());
         tx.begin().await?;
         Ok(tx)
     }
@@ -59,7 +59,7 @@ impl Db {
         if !self.is_postgres() {
             return self.begin().await;
         }
-        Ok(Tx::new(self.write.clone()))
+        Ok(Tx::new(self.clone()))
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn double_in(error: &Error) -> Option<String> {
 }
 
 impl Tx {
-    fn new(db: DatabaseConnection) -> Tx {
+    fn new(db: Db) -> Tx {
         Tx { db, begun: None, changes: Vec::new(), later: Later::default(), shown: None, told: AtomicBool::new(false) }
     }
 
@@ -90,7 +90,10 @@ impl Tx {
         if self.begun.is_none() {
             let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
             meter::count();
-            self.begun = Some(self.db.begin_with_options(options).await?);
+            if let Some(lanes) = &self.db.lanes {
+                lanes.make_room();
+            }
+            self.begun = Some(self.db.write.begin_with_options(options).await?);
         }
         Ok(())
     }
@@ -98,12 +101,21 @@ impl Tx {
     pub(super) fn on(&self) -> DatabaseExecutor<'_> {
         match &self.begun {
             Some(tx) => tx.into(),
-            None => (&self.db).into(),
+            None => (&self.db.write).into(),
+        }
+    }
+
+    /// Reads, or writes and reads back; before this has begun, by a transaction of its own.
+    pub(super) async fn query(&self, statement: &impl StatementBuilder) -> std::result::Result<Vec<QueryResult>, DbErr> {
+        let statement = self.backend().build(statement);
+        match &self.begun {
+            Some(tx) => tx.query_all_raw(statement).await,
+            None => self.db.write_rows(statement).await,
         }
     }
 
     pub(super) fn backend(&self) -> DbBackend {
-        self.db.get_database_backend()
+        self.db.write.get_database_backend()
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -184,9 +196,9 @@ impl Tx {
         let rows = match with_scope(select, &Wall::of(lens), self.is_postgres()) {
             Some(select) => {
                 self.told.store(false, Ordering::Relaxed);
-                self.on().query_all(&select).await?
+                self.query(&select).await?
             }
-            None => self.on().query_all(select).await?,
+            None => self.query(select).await?,
         };
         meter::found(rows.len());
         Ok(rows)
@@ -217,7 +229,7 @@ impl Tx {
     pub(crate) async fn rows(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
         let told = self.telling().map(|told| select.clone().and_where(told).to_owned());
-        let rows = self.on().query_all(told.as_ref().unwrap_or(select)).await?;
+        let rows = self.query(told.as_ref().unwrap_or(select)).await?;
         meter::found(rows.len());
         Ok(rows)
     }

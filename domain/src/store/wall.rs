@@ -4,7 +4,7 @@ use super::{Db, meter};
 use crate::access::wall::Wall;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::{Condition, Expr, PostgresQueryBuilder, SelectStatement};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value, Values};
+use sea_orm::{DatabaseConnection, DbBackend, QueryResult, Statement, Value, Values};
 
 /// A database as one scope sees it. SQLite has no second wall: there it is the database.
 pub(crate) struct Behind<'a> {
@@ -26,17 +26,21 @@ impl Behind<'_> {
     /// done before a row is fetched, and costs less than a condition.
     pub async fn by_key(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
         meter::count();
+        self.rows(self.statement_by_key(select)).await
+    }
+
+    pub(super) fn statement_by_key(&self, select: &SelectStatement) -> Statement {
         let mut statement = statement(&self.db.read, select);
         if let (DbBackend::Postgres, Some(scope)) = (statement.db_backend, self.wall.text()) {
             let values = statement.values.get_or_insert_with(|| Values(Vec::new()));
             values.0.push(scope.into());
             statement.sql.push_str(&format!(" LIMIT CASE WHEN set_config('cw.scope', ${}, true) IS NULL THEN 0 ELSE 1 END", values.0.len()));
         }
-        self.rows(statement).await
+        statement
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>> {
-        let rows = self.db.read.query_all_raw(statement).await?;
+        let rows = self.db.rows(statement).await?;
         meter::found(rows.len());
         Ok(rows)
     }

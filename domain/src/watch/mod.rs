@@ -56,6 +56,26 @@ struct Account {
     look_ups: VecDeque<DateTime<Utc>>,
     denials: VecDeque<DateTime<Utc>>,
     night: Option<(NaiveDate, HashSet<Uuid>)>,
+    /// The hour for which it was said that there are many children; there is nothing more to be said in it.
+    said: Option<i64>,
+}
+
+impl Account {
+    /// How many children were disclosed within an hour, where there are so many, once for each hour of the clock.
+    fn bulk(&mut self, entry: &Entry, many: usize) -> Option<usize> {
+        self.children.extend(entry.children.iter().map(|child| (*child, entry.at)));
+        let hour = entry.at.timestamp().div_euclid(HOUR.num_seconds());
+        if self.children.len() < many || self.said == Some(hour) {
+            return None;
+        }
+        let since = entry.at - HOUR;
+        self.children.retain(|_, seen| *seen > since);
+        let children = self.children.len();
+        (children >= many).then(|| {
+            self.said = Some(hour);
+            children
+        })
+    }
 }
 
 /// What the watch remembers.
@@ -133,12 +153,7 @@ impl Watcher {
             }
         }
         if entry.outcome == "DISCLOSED" && !entry.children.is_empty() {
-            account.children.extend(entry.children.iter().map(|child| (*child, at)));
-            if account.children.len() >= rules.children_per_hour {
-                account.children.retain(|_, seen| *seen > at - HOUR);
-            }
-            let children = account.children.len();
-            if children >= rules.children_per_hour {
+            if let Some(children) = account.bulk(entry, rules.children_per_hour) {
                 found.push(new(AlertKind::BulkLookup, format!("children={children} hours=1"), format!("bulk:{id}:{hour}")));
             }
             if let Some(date) = night_of(at, rules.night) {

@@ -9,6 +9,7 @@ use entity::{DataClass, Family, Table};
 use sea_orm::sea_query::Order;
 
 /// A wanted row: its key, its columns, its links.
+#[derive(Debug)]
 pub(super) struct Layout {
     pub table: &'static Table,
     /// Indexes into the table's columns; the key is first.
@@ -21,11 +22,13 @@ pub(super) struct Layout {
     pub links: Vec<Option<LinkLayout>>,
 }
 
+#[derive(Debug)]
 pub(super) struct LinkLayout {
     pub road: Way,
     pub layout: Layout,
 }
 
+#[derive(Debug)]
 pub(super) enum Way {
     /// The key there stands in this column here.
     One { local: &'static str },

@@ -6,12 +6,12 @@ use super::super::links::row_class;
 use super::super::load::{ListQuery, Reader, col, ordered, reveal};
 use super::super::want::{LinkWant, Want};
 use super::layout::{Layout, LinkLayout};
-use super::{Linked, Row, Rows, postgres, sqlite};
+use super::{KeptStatement, Linked, MOST_KEPT, Row, Rows, postgres, sqlite};
 use crate::access::scope::Scope;
 use crate::access::{Decision, RowAccess, mutant};
 use crate::error::{Error, Result};
 use crate::sealing::Place;
-use crate::store::Cell;
+use crate::store::{Cell, Scoped};
 use entity::{Family, Kind};
 use sea_orm::QueryResult;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
@@ -59,6 +59,41 @@ impl Reader<'_> {
 
     /// One child by its key; None when it is not there for this viewer.
     pub async fn planned_object(&self, want: &Want, key: Cell) -> Result<Option<Row>> {
+        let kept = self.kept(want, key.clone());
+        // Made for another key of the same lens, it differs in that alone.
+        let statement = match kept.key == key {
+            true => kept.statement.clone(),
+            false => kept.statement.with_key(&kept.key.value(), &key.value()).ok_or_else(|| Error::internal("a kept statement without its key"))?,
+        };
+        let raws = self.db.run_scoped(statement).await?;
+        Ok(self.rows(want, &kept.layout, anchor(want.table), &raws, false)?.pop())
+    }
+
+    /// The statement by key of this lens, made the first time it is asked for.
+    fn kept(&self, want: &Want, key: Cell) -> Arc<KeptStatement> {
+        let made = || {
+            let (layout, statement) = self.by_key(want, &key);
+            Arc::new(KeptStatement { want: want.clone(), layout, statement, key: key.clone() })
+        };
+        // A check that is switched off changes the statement, not the lens.
+        if mutant::switched() {
+            return made();
+        }
+        let Ok(mut known) = self.actor.lens.kept.statements.lock() else { return made() };
+        if let Some(kept) = known.iter().find(|kept| kept.want.same(want)) {
+            return kept.clone();
+        }
+        let kept = made();
+        if kept.statement.with_key(&key.value(), &key.value()).is_some() {
+            if known.len() >= MOST_KEPT {
+                known.clear();
+            }
+            known.push(kept.clone());
+        }
+        kept
+    }
+
+    fn by_key(&self, want: &Want, key: &Cell) -> (Layout, Scoped) {
         let anchor = anchor(want.table);
         let layout = Layout::new(want, &[], &self.actor.lens);
         let mut select = self.select(&layout, anchor);
@@ -66,8 +101,8 @@ impl Reader<'_> {
         let needs = row_class(want.table).filter(|_| !mutant::off("node.needs"));
         let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(want.table, &self.actor.lens, needs.as_slice()) };
         let scope = scope.opening(&layout.nested());
-        let raws = self.db.scoped_by_key(select, &scope).await?;
-        Ok(self.rows(want, &layout, anchor, &raws, false)?.pop())
+        let statement = self.db.scoped_by_key(select, &scope);
+        (layout, statement)
     }
 
     /// What decides on access comes first, then the row.

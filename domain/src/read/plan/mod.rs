@@ -10,8 +10,10 @@ mod sqlite;
 
 use super::links::Road;
 use super::want::Want;
+use layout::Layout;
 use crate::access::RowAccess;
 use crate::store::Cell;
+use crate::store::Scoped;
 use entity::{DataClass, Family};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -45,6 +47,18 @@ pub struct Rows {
     /// Classes that the condition or the order looked at, for the audit trail.
     pub looked: Vec<DataClass>,
 }
+
+/// A statement by key that was made for a lens, and reads what is wanted of a row.
+#[derive(Debug)]
+pub(crate) struct KeptStatement {
+    want: Want,
+    layout: Layout,
+    key: Cell,
+    statement: Scoped,
+}
+
+/// More statements are not kept for a lens.
+const MOST_KEPT: usize = 16;
 
 /// Whether one statement can read all that is wanted of children.
 pub fn covers(want: &Want) -> bool {
