@@ -10,10 +10,10 @@ use entity::DataClass;
 use entity::tables::audit_record;
 use sea_orm::sea_query::{Expr, ExprTrait, InsertStatement, Query};
 use sea_orm::{QueryResult, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -42,14 +42,12 @@ pub struct Entry {
 
 /// Which classes of which objects were disclosed, masked or not.
 #[derive(Clone, Debug, Default)]
-pub struct Objects(BTreeMap<(&'static str, Uuid), (u32, u32)>);
+pub struct Objects(Vec<(&'static str, Uuid, u32, u32)>);
 
 impl Objects {
     /// An object with the classes shown and those masked, as sets of bits by the class's number.
     pub fn add(&mut self, type_name: &'static str, id: Uuid, shown: u32, masked: u32) {
-        let known = self.0.entry((type_name, id)).or_default();
-        known.0 |= shown;
-        known.1 |= masked;
+        self.0.push((type_name, id, shown, masked));
     }
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -59,7 +57,18 @@ impl Objects {
     /// a record says all by itself for as long as it is kept.
     pub fn render(&self, denied: &BTreeSet<String>, looked: &BTreeSet<&'static str>) -> (String, String) {
         let (mut shown, mut masked) = (0_u32, 0_u32);
-        for (s, m) in self.0.values() {
+        // One that was told of twice stands there once.
+        let mut objects = self.0.clone();
+        objects.sort_unstable();
+        objects.dedup_by(|(type_name, id, s, m), known| {
+            let same = (*type_name, *id) == (known.0, known.1);
+            if same {
+                known.2 |= *s;
+                known.3 |= *m;
+            }
+            same
+        });
+        for (_, _, s, m) in &objects {
             shown |= s;
             masked |= m;
         }
@@ -74,25 +83,22 @@ impl Objects {
                 }
             }
         }
-        let mut groups: BTreeMap<(&'static str, u64), Vec<Uuid>> = BTreeMap::new();
-        for ((type_name, id), (s, m)) in &self.0 {
-            let mut bits = 0_u64;
-            for (at, (is_masked, bit)) in places.iter().enumerate() {
-                if (if *is_masked { m } else { s }) & bit != 0 {
-                    bits |= 1 << at;
-                }
-            }
-            groups.entry((type_name, bits)).or_default().push(*id);
-        }
+        let bits_of = |s: u32, m: u32| places.iter().enumerate().filter(|(_, (is_masked, bit))| (if *is_masked { m } else { s }) & bit != 0).fold(0_u64, |bits, (at, _)| bits | 1 << at);
+        let mut groups: Vec<(&'static str, u64, Uuid)> = objects.iter().map(|(type_name, id, s, m)| (*type_name, bits_of(*s, *m), *id)).collect();
+        groups.sort_unstable();
         let more: Vec<String> = looked.iter().filter(|class| !names.iter().any(|name| name == *class)).map(|class| (*class).to_owned()).collect();
         names.extend(more);
         names.extend(denied.iter().map(|c| format!("!{}", c.replace([',', ' '], "_"))));
-        let mut out = String::new();
-        for ((type_name, bits), ids) in groups {
-            let _ = write!(out, "{}{type_name}#{bits:x}", if out.is_empty() { "" } else { " " });
-            for (n, id) in ids.iter().enumerate() {
-                let _ = write!(out, "{}{}", if n == 0 { ':' } else { ',' }, id.simple());
+        let mut out = String::with_capacity(groups.len() * 34);
+        let mut last: Option<(&'static str, u64)> = None;
+        for (type_name, bits, id) in groups {
+            if last == Some((type_name, bits)) {
+                out.push(',');
+            } else {
+                let _ = write!(out, "{}{type_name}#{bits:x}:", if out.is_empty() { "" } else { " " });
+                last = Some((type_name, bits));
             }
+            out.push_str(id.simple().encode_lower(&mut [0; 32]));
         }
         (names.join(","), out)
     }
@@ -353,9 +359,22 @@ fn hand_on(pending: &Mutex<Pending>, entries: Vec<Entry>) {
     }
 }
 
+/// Records that go as values of their own: PostgreSQL reads them sooner than a text. Each number has a statement of its own.
+const AS_VALUES: usize = 16;
+
+/// Inserts of one record, of two, and so on.
+static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let row = |n: usize| format!("({})", (1..=COLUMNS.len()).map(|at| format!("${}", n * COLUMNS.len() + at)).collect::<Vec<_>>().join(","));
+    let rows = |most: usize| (0..most).map(row).collect::<Vec<_>>().join(",");
+    (1..=AS_VALUES).map(|most| format!("INSERT INTO audit_record ({}) VALUES {}", COLUMNS.join(","), rows(most))).collect()
+});
+
 /// One statement, and so one transaction and one trip.
 async fn write(db: &Db, entries: &[Entry]) -> Result<()> {
-    db.insert_bulk(bulk(entries, db.is_postgres())?).await
+    match entries.len().checked_sub(1).and_then(|at| INSERTS.get(at)).filter(|_| db.is_postgres()) {
+        Some(sql) => db.insert_values(sql, entries.iter().flat_map(Entry::values)).await,
+        None => db.insert_bulk(bulk(entries, db.is_postgres())?).await,
+    }
 }
 
 impl Domain {

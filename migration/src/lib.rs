@@ -21,6 +21,7 @@ mod m20261124_000015_child_counts;
 mod m20261124_000013_county_pages;
 mod m20261124_000014_pauses_and_identities;
 mod m20261124_000020_unlisted_documents;
+mod m20261124_000021_trail_storage;
 mod columns;
 
 pub struct Migrator;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000013_county_pages::Migration),
             Box::new(m20261124_000014_pauses_and_identities::Migration),
             Box::new(m20261124_000020_unlisted_documents::Migration),
+            Box::new(m20261124_000021_trail_storage::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use super::actor::Grant;
 use super::mutant;
 use super::policy::{Basis, Decision, Decisions, Policy};
 use super::wall::Wall;
-use crate::read::plan::KeptStatement;
+use crate::read::plan::{KeptStatement, Laid};
 use crate::check;
 use entity::DataClass;
 use chrono::{DateTime, Utc};
@@ -63,6 +63,7 @@ pub struct Lens {
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     joined: Mutex<HashMap<u64, Arc<RowAccess>>>,
+    pub laid: Mutex<Vec<Arc<Laid>>>,
     pub statements: Mutex<Vec<Arc<KeptStatement>>>,
 }
 

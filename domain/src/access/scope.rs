@@ -241,7 +241,7 @@ pub fn shows(view: &View, needs: &[DataClass]) -> bool {
 }
 
 impl ChildKeys {
-    pub fn category_from(text: Option<String>) -> Option<Category> {
-        text.and_then(|name| Category::from_name(&name))
+    pub fn category_from(text: Option<&str>) -> Option<Category> {
+        text.and_then(Category::from_name)
     }
 }

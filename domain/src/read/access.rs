@@ -130,7 +130,7 @@ pub(crate) fn child_keys(lens: &Lens, cells: &[Cell]) -> ChildKeys {
         school: cells[3].uuid(),
         institution: cells[4].uuid(),
         director: cells[5].uuid(),
-        category: ChildKeys::category_from(cells[6].text().map(str::to_owned)),
+        category: ChildKeys::category_from(cells[6].text()),
         named: lens.names(cells[7].uuid()),
     }
 }

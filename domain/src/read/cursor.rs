@@ -56,7 +56,7 @@ impl Cursor {
             .iter()
             .map(|cell| match cell {
                 Cell::Int(n) => n.to_string(),
-                Cell::Text(text) => text.clone(),
+                Cell::Text(text) => text.to_string(),
                 Cell::Uuid(id) => id.simple().to_string(),
                 Cell::Date(date) => date.to_string(),
                 Cell::Time(time) => time.timestamp_micros().to_string(),
@@ -83,7 +83,7 @@ impl Cursor {
                 Kind::Uuid => Cell::Uuid(Uuid::try_parse(part).ok()?),
                 Kind::Date => Cell::Date(part.parse::<NaiveDate>().ok().filter(|date| within(date))?),
                 Kind::Time => Cell::Time(DateTime::from_timestamp_micros(part.parse().ok()?).filter(|time| within(&time.date_naive()))?),
-                Kind::Text if !part.contains('\0') => Cell::Text((*part).to_owned()),
+                Kind::Text if !part.contains('\0') => Cell::Text((*part).into()),
                 _ => return None,
             })
         };

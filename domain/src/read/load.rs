@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
             let value = match (&raw.cells[*at], column.kind) {
                 (Cell::Bytes(sealed), Kind::Sealed | Kind::SealedCode) => {
                     let row = raw.cells[0].uuid().ok_or_else(|| Error::internal("a sealed row without an id"))?;
-                    Cell::Text(self.keys.open(Place { table: table.name, column: column.name, row }, sealed)?)
+                    Cell::Text(self.keys.open_short(Place { table: table.name, column: column.name, row }, sealed)?)
                 }
                 (other, _) => other.clone(),
             };
@@ -333,7 +333,7 @@ pub(super) fn reveal(column: &Column, decision: Decision, value: Cell) -> Cell {
     match (decision, value) {
         (Decision::Deny, _) => Cell::Denied,
         (Decision::Show, value) => value,
-        (_, Cell::Text(text)) if column.kind == Kind::Sealed => Cell::Text(mask::mask(column.name, &text)),
+        (_, Cell::Text(text)) if column.kind == Kind::Sealed => Cell::Text(mask::mask(column.name, &text).into()),
         // A mask tells that there is a text; that there is none is told as well.
         (_, Cell::Null) if column.kind == Kind::Sealed => Cell::Null,
         (_, value) if mutant::off("read.part") => value,

@@ -5,6 +5,9 @@ use aes_gcm::{AeadInPlace, AesGcm, KeyInit};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, UnboundKey};
 use sm4::Sm4;
 
+/// Texts of this many bytes are opened without memory of their own.
+const SHORT: usize = 256;
+
 pub(super) const NONCE: usize = 12;
 pub(super) const TAG: usize = 16;
 
@@ -109,26 +112,32 @@ impl Cipher {
         Some(())
     }
 
-    /// The text of what was sealed, ciphertext and tag; None when any of it, the nonce or the associated data differs.
-    pub fn open(&self, nonce: &[u8], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    /// Reads the text of what was sealed, ciphertext and tag; None when any of it, the nonce or the associated data differs.
+    pub fn open<T>(&self, nonce: &[u8], aad: &[u8], sealed: &[u8], read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let (body, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
+        let (mut few, mut many) = ([0; SHORT], Vec::new());
+        let text = match few.get_mut(..body.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(body.len(), 0);
+                many.as_mut_slice()
+            }
+        };
         match self {
             Cipher::Aes(key) => {
                 let nonce = aws_lc_rs::aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
-                let mut text = vec![0; body.len()];
-                key.open_separate_gather(nonce, Aad::from(aad), body, tag, &mut text).ok()?;
-                Some(text)
+                key.open_separate_gather(nonce, Aad::from(aad), body, tag, text).ok()?;
             }
             Cipher::Sm4(key) => {
-                let mut text = body.to_vec();
+                text.copy_from_slice(body);
                 let nonce: [u8; NONCE] = nonce.try_into().ok()?;
                 let tag: [u8; TAG] = tag.try_into().ok()?;
-                key.decrypt_in_place_detached(&nonce.into(), aad, &mut text, &tag.into()).ok()?;
-                Some(text)
+                key.decrypt_in_place_detached(&nonce.into(), aad, text, &tag.into()).ok()?;
             }
             #[cfg(feature = "null-cipher")]
-            Cipher::Null => Some(body.to_vec()),
+            Cipher::Null => text.copy_from_slice(body),
         }
+        Some(read(text))
     }
 }
 
@@ -158,7 +167,7 @@ mod tests {
         let mut sealed = text.clone();
         cipher.seal(nonce, &aad, &mut sealed, 0).expect("sealed");
         assert_eq!(sealed, expected);
-        assert_eq!(cipher.open(&nonce, &aad, &sealed), Some(text));
+        assert_eq!(cipher.open(&nonce, &aad, &sealed, <[u8]>::to_vec), Some(text));
     }
 
     /// The GCM specification's test case 16 (AES-256, with associated data).
@@ -179,7 +188,7 @@ mod tests {
         let mut sealed = text.clone();
         cipher.seal(nonce, &aad, &mut sealed, 0).expect("sealed");
         assert_eq!(sealed, expected);
-        assert_eq!(cipher.open(&nonce, &aad, &sealed), Some(text));
+        assert_eq!(cipher.open(&nonce, &aad, &sealed, <[u8]>::to_vec), Some(text));
     }
 
     /// A build that is not for measurements knows no cipher that seals nothing.

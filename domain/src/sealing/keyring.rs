@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::store::{Db, Tx, is_double};
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 use entity::Sealed;
 use entity::tables::data_key;
 use sea_orm::ActiveValue::Set;
@@ -315,6 +316,11 @@ impl Keyring {
     }
 
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<String> {
+        self.open_short(place, sealed).map(CompactString::into_string)
+    }
+
+    /// The same, without memory of its own for a short one.
+    pub fn open_short(&self, place: Place<'_>, sealed: &[u8]) -> Result<CompactString> {
         let broken = || Error::internal(format!("a sealed value of {}.{} does not open", place.table, place.column));
         let (head, rest) = sealed.split_first_chunk::<HEADER>().ok_or_else(broken)?;
         let id = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
@@ -329,8 +335,8 @@ impl Keyring {
         }
         let bound = Bound::new(place, id).ok_or_else(broken)?;
         let (nonce, body) = rest.split_at_checked(NONCE).ok_or_else(broken)?;
-        let text = key.cipher.open(nonce, bound.as_slice(), body).ok_or_else(broken)?;
-        String::from_utf8(text).map_err(|_| broken())
+        let opened = key.cipher.open(nonce, bound.as_slice(), body, |text| std::str::from_utf8(text).map(CompactString::from));
+        opened.ok_or_else(broken)?.map_err(|_| broken())
     }
 
     /// Runs with the cipher of a key: the current one, or one by its id.

@@ -149,7 +149,7 @@ impl Kms for FileKms {
             return Err(KmsError::OtherKey { wanted: wrapped.by.clone(), given: key.id });
         }
         let opened = match wrapped.bytes.split_at_checked(1 + NONCE) {
-            Some((head, body)) if head[0] == Algorithm::Aes256Gcm.format() => key.cipher.open(&head[1..], context.as_bytes(), body),
+            Some((head, body)) if head[0] == Algorithm::Aes256Gcm.format() => key.cipher.open(&head[1..], context.as_bytes(), body, <[u8]>::to_vec),
             _ => None,
         };
         opened.map(Zeroizing::new).ok_or(KmsError::Tampered(key.id))

@@ -149,7 +149,7 @@ impl SealedReader {
         self.file.by_ref().take(SEALED_CHUNK as u64).read_to_end(&mut sealed)?;
         let context = &self.context;
         let nonce = context.nonce(chunk, chunk + 1 == self.chunks);
-        let text = self.keys.keyring().with_cipher(Some(context.key), |_, _, cipher| cipher.open(&nonce, &context.bound, &sealed));
+        let text = self.keys.keyring().with_cipher(Some(context.key), |_, _, cipher| cipher.open(&nonce, &context.bound, &sealed, <[u8]>::to_vec));
         self.open = Some((chunk, text.ok_or_else(|| failed("a sealed file was changed"))?));
         Ok(())
     }

@@ -145,6 +145,14 @@ impl Db {
     }
 }
 
+impl Db {
+    /// Inserts rows with one statement of PostgreSQL, in a transaction of its own.
+    pub(crate) async fn insert_values(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<()> {
+        meter::count();
+        Ok(self.write_only(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?)
+    }
+}
+
 impl Behind<'_> {
     /// A select in the dialect of either database; each takes one list.
     pub async fn rows_of(&self, sqlite: &str, postgres: &str, list: List) -> Result<Vec<QueryResult>> {

@@ -1,6 +1,7 @@
 //! Values as they come out of a row.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use compact_str::CompactString;
 use entity::Kind;
 use sea_orm::{DbErr, QueryResult, Value};
 use uuid::Uuid;
@@ -14,7 +15,8 @@ pub enum Cell {
     Null,
     Bool(bool),
     Int(i64),
-    Text(String),
+    /// Codes and names are short: up to 24 bytes are held here, without memory of their own.
+    Text(CompactString),
     Bytes(Vec<u8>),
     Uuid(Uuid),
     Date(NaiveDate),
@@ -30,7 +32,7 @@ pub(crate) fn read_cell(row: &QueryResult, at: usize, kind: Kind) -> Result<Cell
         Kind::I16 => some(row.try_get_by_index::<Option<i16>>(at)?, |v| Cell::Int(v.into())),
         Kind::I32 => some(row.try_get_by_index::<Option<i32>>(at)?, |v| Cell::Int(v.into())),
         Kind::I64 => some(row.try_get_by_index(at)?, Cell::Int),
-        Kind::Text => some(row.try_get_by_index(at)?, Cell::Text),
+        Kind::Text => some(row.try_get_by_index::<Option<String>>(at)?, |v| Cell::Text(v.into())),
         Kind::Sealed | Kind::SealedCode | Kind::Bytes => some(row.try_get_by_index(at)?, Cell::Bytes),
         Kind::Uuid => some(row.try_get_by_index(at)?, Cell::Uuid),
         Kind::Date => some(row.try_get_by_index(at)?, Cell::Date),
@@ -46,7 +48,7 @@ impl Cell {
             Value::SmallInt(Some(v)) => Cell::Int((*v).into()),
             Value::Int(Some(v)) => Cell::Int((*v).into()),
             Value::BigInt(Some(v)) => Cell::Int(*v),
-            Value::String(Some(v)) => Cell::Text(v.clone()),
+            Value::String(Some(v)) => Cell::Text(v.as_str().into()),
             Value::Bytes(Some(v)) => Cell::Bytes(v.clone()),
             Value::Uuid(Some(v)) => Cell::Uuid(*v),
             Value::ChronoDate(Some(v)) => Cell::Date(*v),

@@ -4,7 +4,7 @@ use super::compile::{AccessPart, ClassPart, EdgePart, InfoPart, PagePart, PagePi
 use crate::errors;
 use crate::fields::Leaf;
 use async_graphql::{PathSegment, Pos, ServerError};
-use chrono::SecondsFormat;
+use chrono::{Datelike, NaiveDate, SecondsFormat};
 use domain::access::{Actor, Decision, RowAccess};
 use domain::read::plan::{Linked, Row, Rows};
 use domain::store::Cell;
@@ -165,7 +165,14 @@ impl<'r> Writer<'r> {
     fn id(&mut self, table: &Table, key: &Cell) {
         let _ = match key {
             Cell::Int(code) => write!(self.out, "\"{}:{code:012}\"", table.type_name),
-            Cell::Uuid(id) => write!(self.out, "\"{}:{id}\"", table.type_name),
+            Cell::Uuid(id) => {
+                self.out.push(b'"');
+                self.raw(table.type_name);
+                self.out.push(b':');
+                self.raw(id.hyphenated().encode_lower(&mut [0; 36]));
+                self.out.push(b'"');
+                Ok(())
+            }
             _ => write!(self.out, "\"{}\"", table.type_name),
         };
     }
@@ -177,9 +184,7 @@ impl<'r> Writer<'r> {
             (Leaf::Int, Cell::Int(n)) => self.number(*n),
             (Leaf::SealedInt, Cell::Text(text)) if text.parse::<i64>().is_ok() => self.number(text.parse().unwrap_or_default()),
             (Leaf::Boolean, Cell::Bool(b)) => self.flag(*b),
-            (Leaf::Date, Cell::Date(date)) => {
-                let _ = write!(self.out, "\"{date}\"");
-            }
+            (Leaf::Date, Cell::Date(date)) => self.date(*date),
             (Leaf::Time, Cell::Time(time)) => self.text(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
             (Leaf::Hex, Cell::Bytes(bytes)) => {
                 self.out.push(b'"');
@@ -210,6 +215,19 @@ impl<'r> Writer<'r> {
         }
     }
 
+    /// As `Display` has it, without its way through a formatter.
+    fn date(&mut self, date: NaiveDate) {
+        let (Ok(year @ 0..=9999), month, day) = (u32::try_from(date.year()), date.month(), date.day()) else {
+            let _ = write!(self.out, "\"{date}\"");
+            return;
+        };
+        let digit = |n: u32| b'0' + (n % 10) as u8;
+        let text = [year / 1000, year / 100, year / 10, year].map(digit);
+        self.out.push(b'"');
+        self.out.extend_from_slice(&text);
+        self.out.extend_from_slice(&[b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day), b'"']);
+    }
+
     pub fn page(&mut self, table: &'static Table, pieces: &'r [PagePiece], rows: &Rows) {
         self.out.push(b'{');
         for (n, piece) in pieces.iter().enumerate() {
@@ -227,7 +245,7 @@ impl<'r> Writer<'r> {
                         writer.path.push(Step::Key(&part.key));
                         match &part.what {
                             EdgePart::Typename(name) => writer.text(name),
-                            EdgePart::Cursor => writer.text(&row.cursor),
+                            EdgePart::Cursor => writer.text(&row.cursor.encode()),
                             EdgePart::Node(fields) => writer.object(table, fields, row),
                         }
                         writer.path.pop();
@@ -270,7 +288,7 @@ impl<'r> Writer<'r> {
 
     fn cursor(&mut self, row: Option<&Row>) {
         match row {
-            Some(row) => self.text(&row.cursor),
+            Some(row) => self.text(&row.cursor.encode()),
             None => self.null(),
         }
     }

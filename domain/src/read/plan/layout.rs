@@ -1,12 +1,14 @@
 //! Which values a statement reads of each row, in which order.
 
+use super::super::access::Anchor;
 use super::super::links::Road;
 use super::super::load::direction;
 use super::super::want::{LinkWant, Want};
+use super::{postgres, sqlite};
 use crate::access::{Decision, Decisions, Lens};
 use crate::check;
 use entity::{DataClass, Family, Table};
-use sea_orm::sea_query::Order;
+use sea_orm::sea_query::{Alias, Expr, Order, Query, SelectStatement};
 
 /// A wanted row: its key, its columns, its links.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Layout {
 #[derive(Debug)]
 pub(super) struct LinkLayout {
     pub road: Way,
-    pub layout: Layout,
+    pub(super) layout: Layout,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,35 @@ pub(super) enum Way {
     /// The key there stands in this column here.
     One { local: &'static str },
     Many { foreign: &'static str, order: Vec<&'static str>, descending: bool, limit: u32 },
+}
+
+/// What is wanted through a lens, as part of a statement.
+#[derive(Debug)]
+pub(crate) struct Laid {
+    pub want: Want,
+    pub order: Vec<&'static str>,
+    pub(super) layout: Layout,
+    /// The tables below: each of their rows is reached by the key of one above.
+    pub nested: Vec<&'static str>,
+    expressions: String,
+}
+
+impl Laid {
+    pub fn new(want: &Want, order: &[&'static str], lens: &Lens, postgres: bool) -> Laid {
+        let layout = Layout::new(want, order, lens);
+        let mut depth = 0;
+        let expressions = if postgres { postgres::expressions(&layout, "t", &mut depth) } else { sqlite::expressions(&layout, "t", &mut depth, false) };
+        Laid { want: want.clone(), order: order.to_vec(), nested: layout.nested(), expressions: expressions.join(", "), layout }
+    }
+
+    /// What decides on access comes first, then the row.
+    pub fn select(&self, anchor: Anchor) -> SelectStatement {
+        let mut select = Query::select();
+        select.from_as(Alias::new(self.layout.table.name), Alias::new("t"));
+        anchor.select(&mut select);
+        select.expr(Expr::cust(self.expressions.clone()));
+        select
+    }
 }
 
 /// How many rows to ask for: few sizes, so that there are few statements. One more than a page tells whether there is more.
@@ -67,8 +98,7 @@ impl Layout {
 }
 
 impl Layout {
-    /// The tables below: each of their rows is reached by the key of one above.
-    pub fn nested(&self) -> Vec<&'static str> {
+    fn nested(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
         self.add_nested(&mut names);
         names

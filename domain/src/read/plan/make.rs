@@ -5,31 +5,51 @@ use super::super::cursor::Cursor;
 use super::super::links::row_class;
 use super::super::load::{ListQuery, Reader, col, ordered, reveal};
 use super::super::want::{LinkWant, Want};
-use super::layout::{Layout, LinkLayout};
+use super::layout::{Laid, Layout, LinkLayout};
 use super::{KeptStatement, Linked, MOST_KEPT, Row, Rows, postgres, sqlite};
 use crate::access::scope::Scope;
 use crate::access::{Decision, RowAccess, mutant};
 use crate::error::{Error, Result};
 use crate::sealing::Place;
-use crate::store::{Cell, Scoped};
+use crate::store::Cell;
+use compact_str::CompactString;
 use entity::{Family, Kind};
 use sea_orm::QueryResult;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
-use std::sync::Arc;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
 /// Opens a sealed value.
-pub(super) type Sealed<'o> = &'o dyn Fn(&[u8]) -> Result<String>;
+pub(super) type Sealed<'o> = &'o dyn Fn(&[u8]) -> Result<CompactString>;
 
 /// The values of one row, each taken once, in order.
 pub(super) trait Fields {
     type One: Fields;
     type Many: Iterator<Item = Result<<Self as Fields>::One>>;
     fn cell(&mut self, kind: Kind) -> Result<Cell>;
-    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<String>>;
+    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<CompactString>>;
     fn skip(&mut self) -> Result<()>;
     fn one(&mut self) -> Result<Option<Self::One>>;
     fn many(&mut self) -> Result<Self::Many>;
+}
+
+/// One that was made before, or a new one, which stays if it may. A check that is switched off changes what is made, not the lens.
+fn kept_in<T>(known: &Mutex<Vec<Arc<T>>>, same: impl Fn(&T) -> bool, may_stay: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> Arc<T> {
+    let find = || known.lock().ok().and_then(|known| known.iter().find(|one| same(one)).cloned());
+    if let Some(found) = find().filter(|_| !mutant::switched()) {
+        return found;
+    }
+    let made = Arc::new(new());
+    if !mutant::switched()
+        && may_stay(&made)
+        && let Ok(mut known) = known.lock()
+    {
+        if known.len() >= MOST_KEPT {
+            known.clear();
+        }
+        known.push(made.clone());
+    }
+    made
 }
 
 /// What a row is made under.
@@ -45,15 +65,15 @@ impl Reader<'_> {
         let anchor = anchor(want.table);
         let needs = if mutant::off("list.needs") { &[][..] } else { &query.needs };
         let order: Vec<&'static str> = query.order.iter().map(|(name, _)| *name).collect();
-        let layout = Layout::new(want, if query.page.cursors { &order } else { &[] }, &self.actor.lens);
-        let scope = anchor.scope(want.table, &self.actor.lens, needs).opening(&layout.nested());
+        let laid = self.laid(want, if query.page.cursors { &order } else { &[] });
+        let scope = anchor.scope(want.table, &self.actor.lens, needs).opening(&laid.nested);
         let scope = if query.leading { scope.opaque() } else { scope };
-        let mut select = self.select(&layout, anchor);
+        let mut select = laid.select(anchor);
         select.cond_where(query.condition.clone());
         select.cond_where(query.narrowed.clone());
         ordered(&mut select, want.table, &query.order, &query.page)?;
         let raws = self.db.scoped(select, &scope).await?;
-        let rows = self.rows(want, &layout, anchor, &raws, query.page.cursors)?;
+        let rows = self.rows(want, &laid.layout, anchor, &raws, query.page.cursors)?;
         Ok(Rows { looked: query.needs.clone(), ..finish(rows, query.page.size, query.page.backward, query.page.from.is_some()) })
     }
 
@@ -66,54 +86,31 @@ impl Reader<'_> {
             false => kept.statement.with_key(&kept.key.value(), &key.value()).ok_or_else(|| Error::internal("a kept statement without its key"))?,
         };
         let raws = self.db.run_scoped(statement).await?;
-        Ok(self.rows(want, &kept.layout, anchor(want.table), &raws, false)?.pop())
+        Ok(self.rows(want, &kept.laid.layout, anchor(want.table), &raws, false)?.pop())
     }
 
     /// The statement by key of this lens, made the first time it is asked for.
     fn kept(&self, want: &Want, key: Cell) -> Arc<KeptStatement> {
-        let made = || {
-            let (layout, statement) = self.by_key(want, &key);
-            Arc::new(KeptStatement { want: want.clone(), layout, statement, key: key.clone() })
-        };
-        // A check that is switched off changes the statement, not the lens.
-        if mutant::switched() {
-            return made();
-        }
-        let Ok(mut known) = self.actor.lens.kept.statements.lock() else { return made() };
-        if let Some(kept) = known.iter().find(|kept| kept.want.same(want)) {
-            return kept.clone();
-        }
-        let kept = made();
-        if kept.statement.with_key(&key.value(), &key.value()).is_some() {
-            if known.len() >= MOST_KEPT {
-                known.clear();
-            }
-            known.push(kept.clone());
-        }
-        kept
+        let kept = &self.actor.lens.kept.statements;
+        kept_in(kept, |kept: &KeptStatement| kept.laid.want.same(want), |kept| kept.statement.with_key(&key.value(), &key.value()).is_some(), || self.by_key(want, &key))
     }
 
-    fn by_key(&self, want: &Want, key: &Cell) -> (Layout, Scoped) {
+    /// What is read of each row, laid out the first time it is wanted through this lens.
+    fn laid(&self, want: &Want, order: &[&'static str]) -> Arc<Laid> {
+        let new = || Laid::new(want, order, &self.actor.lens, self.db.is_postgres());
+        kept_in(&self.actor.lens.kept.laid, |laid: &Laid| laid.order == order && laid.want.same(want), |_| true, new)
+    }
+
+    fn by_key(&self, want: &Want, key: &Cell) -> KeptStatement {
         let anchor = anchor(want.table);
-        let layout = Layout::new(want, &[], &self.actor.lens);
-        let mut select = self.select(&layout, anchor);
+        let laid = self.laid(want, &[]);
+        let mut select = laid.select(anchor);
         select.and_where(col(want.table.columns[0].name).eq(Expr::val(key.value())));
         let needs = row_class(want.table).filter(|_| !mutant::off("node.needs"));
         let scope = if mutant::off("node.scope") { Scope::off(&self.actor.lens) } else { anchor.scope(want.table, &self.actor.lens, needs.as_slice()) };
-        let scope = scope.opening(&layout.nested());
+        let scope = scope.opening(&laid.nested);
         let statement = self.db.scoped_by_key(select, &scope);
-        (layout, statement)
-    }
-
-    /// What decides on access comes first, then the row.
-    fn select(&self, layout: &Layout, anchor: Anchor) -> SelectStatement {
-        let mut select = Query::select();
-        select.from_as(Alias::new(layout.table.name), Alias::new("t"));
-        anchor.select(&mut select);
-        let mut depth = 0;
-        let expressions = if self.db.is_postgres() { postgres::expressions(layout, "t", &mut depth) } else { sqlite::expressions(layout, "t", &mut depth, false) };
-        select.expr(Expr::cust(expressions.join(", ")));
-        select
+        KeptStatement { laid, statement, key: key.clone() }
     }
 
     fn rows(&self, want: &Want, layout: &Layout, anchor: Anchor, raws: &[QueryResult], cursor: bool) -> Result<Vec<Row>> {
@@ -152,7 +149,7 @@ impl Reader<'_> {
             let value = match column.kind {
                 Kind::Sealed | Kind::SealedCode => {
                     let row = key.uuid().ok_or_else(|| Error::internal("a sealed row without an id"))?;
-                    fields.sealed(&|sealed| self.keys.open(Place { table: table.name, column: column.name, row }, sealed))?.map_or(Cell::Null, Cell::Text)
+                    fields.sealed(&|sealed| self.keys.open_short(Place { table: table.name, column: column.name, row }, sealed))?.map_or(Cell::Null, Cell::Text)
                 }
                 kind => fields.cell(kind)?,
             };
@@ -183,8 +180,7 @@ impl Reader<'_> {
                 None => Linked::Denied,
             });
         }
-        let cursor = if under.cursor { Cursor(cursor).encode() } else { String::new() };
-        Ok(Row { key, child, access: under.access, cells, links, cursor })
+        Ok(Row { key, child, access: under.access, cells, links, cursor: Cursor(cursor) })
     }
 
     /// What hangs on a child is decided as the child is; persons and accounts as the row that names them; reference data is public.

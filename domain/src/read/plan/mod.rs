@@ -8,9 +8,10 @@ mod make;
 mod postgres;
 mod sqlite;
 
+use super::cursor::Cursor;
 use super::links::Road;
 use super::want::Want;
-use layout::Layout;
+pub(crate) use layout::Laid;
 use crate::access::RowAccess;
 use crate::store::Cell;
 use crate::store::Scoped;
@@ -28,7 +29,7 @@ pub struct Row {
     pub cells: Vec<Cell>,
     pub links: Vec<Linked>,
     /// Where a list goes on from here.
-    pub cursor: String,
+    pub cursor: Cursor,
 }
 
 #[derive(Debug)]
@@ -51,13 +52,12 @@ pub struct Rows {
 /// A statement by key that was made for a lens, and reads what is wanted of a row.
 #[derive(Debug)]
 pub(crate) struct KeptStatement {
-    want: Want,
-    layout: Layout,
+    laid: Arc<Laid>,
     key: Cell,
     statement: Scoped,
 }
 
-/// More statements are not kept for a lens.
+/// More of them are not kept for a lens.
 const MOST_KEPT: usize = 16;
 
 /// Whether one statement can read all that is wanted of children.

@@ -5,6 +5,7 @@ use super::make::{Fields, Sealed};
 use crate::error::{Error, Result};
 use crate::store::Cell;
 use chrono::{DateTime, NaiveDate, TimeDelta};
+use compact_str::CompactString;
 use entity::Kind;
 use sea_orm::sqlx::Row as _;
 use sea_orm::sqlx::ValueRef as _;
@@ -124,7 +125,7 @@ fn cell(bytes: Option<&[u8]>, kind: Kind) -> Result<Cell> {
         Kind::I16 => Cell::Int(i16::from_be_bytes(exactly(bytes)?).into()),
         Kind::I32 => Cell::Int(i32::from_be_bytes(exactly(bytes)?).into()),
         Kind::I64 => Cell::Int(i64::from_be_bytes(exactly(bytes)?)),
-        Kind::Text => Cell::Text(std::str::from_utf8(bytes).map_err(|_| broken())?.to_owned()),
+        Kind::Text => Cell::Text(std::str::from_utf8(bytes).map_err(|_| broken())?.into()),
         Kind::Sealed | Kind::SealedCode | Kind::Bytes => Cell::Bytes(bytes.to_vec()),
         Kind::Uuid => Cell::Uuid(Uuid::from_bytes(exactly(bytes)?)),
         Kind::Date => {
@@ -148,7 +149,7 @@ macro_rules! fields {
             fn cell(&mut self, kind: Kind) -> Result<Cell> {
                 cell(self.next()?, kind)
             }
-            fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<String>> {
+            fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<CompactString>> {
                 self.next()?.map(open).transpose()
             }
             fn skip(&mut self) -> Result<()> {

@@ -5,6 +5,7 @@ use super::make::{Fields, Sealed};
 use crate::error::{Error, Result};
 use crate::store::{Cell, read_cell};
 use chrono::{DateTime, NaiveDate, Utc};
+use compact_str::CompactString;
 use entity::Kind;
 use sea_orm::QueryResult;
 use serde_json::Value;
@@ -105,7 +106,7 @@ fn cell(value: Value, kind: Kind) -> Result<Cell> {
         (Value::Bool(b), Kind::Bool) => Cell::Bool(b),
         (Value::Number(n), Kind::Bool) => Cell::Bool(n.as_i64() == Some(1)),
         (Value::Number(n), Kind::I16 | Kind::I32 | Kind::I64) => Cell::Int(n.as_i64().ok_or_else(broken)?),
-        (Value::String(text), Kind::Text) => Cell::Text(text),
+        (Value::String(text), Kind::Text) => Cell::Text(text.into()),
         // An absent value has no hex either.
         (Value::String(hex), Kind::Sealed | Kind::SealedCode | Kind::Bytes | Kind::Uuid) if hex.is_empty() => Cell::Null,
         (Value::String(hex), Kind::Sealed | Kind::SealedCode | Kind::Bytes) => Cell::Bytes(bytes(&hex)?),
@@ -123,7 +124,7 @@ impl Fields for Columns<'_> {
         let at = self.place();
         Ok(read_cell(self.row, at, kind)?)
     }
-    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<String>> {
+    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<CompactString>> {
         let at = self.place();
         let bytes: Option<Vec<u8>> = self.row.try_get_by_index(at)?;
         bytes.map(|bytes| open(&bytes)).transpose()
@@ -146,7 +147,7 @@ impl Fields for Record {
     fn cell(&mut self, kind: Kind) -> Result<Cell> {
         cell(self.0.next().ok_or_else(broken)?, kind)
     }
-    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<String>> {
+    fn sealed(&mut self, open: Sealed<'_>) -> Result<Option<CompactString>> {
         match self.cell(Kind::Bytes)? {
             Cell::Bytes(bytes) => open(&bytes).map(Some),
             _ => Ok(None),
