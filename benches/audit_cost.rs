@@ -101,8 +101,8 @@ async fn measure(what: &str, url: &str, data: &std::path::Path, server: Option<(
                     tokio::spawn(async move {
                         while !stop.load(Ordering::Relaxed) {
                             let prepared = schema.prepare(Request { query: query.into(), ..Request::default() }).unwrap_or_else(|e| panic!("{e:?}"));
-                            let response = schema.execute(prepared, actor.clone()).await;
-                            assert!(response.errors.is_empty(), "{:?}", response.errors);
+                            let answer = schema.answer(prepared, actor.clone()).await;
+                            assert!(answer.response.errors.is_empty(), "{:?}", answer.response.errors);
                             done.fetch_add(1, Ordering::Relaxed);
                         }
                     })

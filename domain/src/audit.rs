@@ -360,7 +360,7 @@ fn hand_on(pending: &Mutex<Pending>, entries: Vec<Entry>) {
 }
 
 /// Records that go as values of their own: PostgreSQL reads them sooner than a text. Each number has a statement of its own.
-const AS_VALUES: usize = 16;
+const AS_VALUES: usize = 32;
 
 /// Inserts of one record, of two, and so on.
 static INSERTS: LazyLock<Vec<String>> = LazyLock::new(|| {

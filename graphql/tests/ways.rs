@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+use uuid::Uuid;
 
 const ROUNDS: usize = 400;
 
@@ -143,7 +144,7 @@ impl Recorder {
 }
 
 /// Whether it went the short way; if so, that the general one agrees.
-async fn both(world: &World, recorder: &Recorder, actor: &Actor, round: usize, query: &str, variables: &Map<String, Value>) -> (bool, Value) {
+async fn both(world: &World, recorder: &Recorder, actor: &Actor, round: usize, query: &str, variables: &Map<String, Value>, other: Option<Uuid>) -> (bool, Value) {
     let request = || Request { query: query.into(), variables: variables.clone(), ..Request::default() };
     let prepared = || world.schema.prepare(request()).unwrap_or_else(|response| panic!("{query}: {}", written(&(*response).into())));
     let under = |way: &str| Actor { request_id: format!("{way}-{round}"), ..actor.clone() };
@@ -155,6 +156,15 @@ async fn both(world: &World, recorder: &Recorder, actor: &Actor, round: usize, q
         assert_eq!(text.replace("short-", "other-"), general, "{query} with {variables:?}");
         let (first, second) = (recorder.of(&format!("short-{round}")).await, recorder.of(&format!("other-{round}")).await);
         assert_eq!(first, second, "on record: {query}");
+        // The statement that was made for this child is used for another.
+        if let Some(other) = other {
+            let variables: Map<String, Value> = variables.iter().map(|(name, value)| (name.clone(), if name == "id" { json!(format!("Child:{other}")) } else { value.clone() })).collect();
+            let request = || Request { query: query.into(), variables: variables.clone(), ..Request::default() };
+            let prepared = || world.schema.prepare(request()).unwrap_or_else(|response| panic!("{query}: {}", written(&(*response).into())));
+            let short = written(&world.schema.answer(prepared(), under("again")).await);
+            let general = written(&world.schema.execute(prepared(), under("again")).await.into());
+            assert_eq!(short, general, "{query} with {variables:?}, the second child");
+        }
     }
     (answer.is_short(), value)
 }
@@ -192,6 +202,12 @@ async fn both_ways_answer_alike_and_leave_the_same_record() {
                 let page = ["first: $n", "last: $n", "first: 3, after: $after"][scribe.rng.random_range(0..3)];
                 let _ = write!(body, "children({page}{order}{filter}) {below} ");
             }
+            if scribe.chance(0.3) {
+                let alias = scribe.alias();
+                let argument = ["", "(divisionCode: \"35\")", "(divisionCode: \"350102\")", "(divisionCode: \"0\")", "(divisionCode: \"3x\")", "(divisionCode: $d)"][scribe.rng.random_range(0..6)];
+                let fields = ["category riskLevel count", "count", "riskLevel k: category __typename"][scribe.rng.random_range(0..3)];
+                let _ = write!(body, "{alias}childStatistics{argument} {{ {fields} }} ");
+            }
             let fragments = scribe.fragments.join(" ");
             // A variable that is not used is an error of its own.
             let used = |name: &str| body.contains(&format!("${name}")) || fragments.contains(&format!("${name}"));
@@ -200,6 +216,7 @@ async fn both_ways_answer_alike_and_leave_the_same_record() {
             let declared = if declared.is_empty() { String::new() } else { format!("({})", declared.join(", ")) };
             let query = format!("query Q{declared} {{ {body} }} {fragments}");
             let some = children[rng.random_range(0..children.len())].id;
+            let other = children[(round * 7) % children.len()].id;
             let mut variables = Map::new();
             variables.insert("id".into(), json!(format!("Child:{some}")));
             if rng.random_bool(0.8) {
@@ -211,7 +228,7 @@ async fn both_ways_answer_alike_and_leave_the_same_record() {
             if rng.random_bool(0.8) {
                 variables.insert("d".into(), json!(["35", "3501", "350102", "350102001"][rng.random_range(0..4)]));
             }
-            let (went, value) = both(&world, &recorder, &actor, round, &query, &variables).await;
+            let (went, value) = both(&world, &recorder, &actor, round, &query, &variables, Some(other)).await;
             short += usize::from(went);
             errors += usize::from(value["errors"].is_array());
             rows += usize::from(value["data"]["child"].is_object());
@@ -254,10 +271,10 @@ async fn every_viewer_of_the_matrix_gets_by_the_short_way_what_the_general_one_g
             for (n, selection) in selections.iter().enumerate().filter(|(n, _)| *n == 0 || (n + at) % 6 == 0) {
                 let mut variables = Map::new();
                 let list = format!("{{ children(first: 100) {{ nodes {{ {selection} }} edges {{ cursor node {{ id }} }} pageInfo {{ endCursor }} }} }}");
-                short += usize::from(both(world, &recorder, &viewer.actor, round, &list, &variables).await.0);
+                short += usize::from(both(world, &recorder, &viewer.actor, round, &list, &variables, None).await.0);
                 variables.insert("id".into(), json!(format!("Child:{}", some[(at * 7 + n) % some.len()].id)));
                 let one = format!("query($id: ID!) {{ child(id: $id) {{ {selection} }} }}");
-                short += usize::from(both(world, &recorder, &viewer.actor, round + 1, &one, &variables).await.0);
+                short += usize::from(both(world, &recorder, &viewer.actor, round + 1, &one, &variables, None).await.0);
                 round += 2;
             }
         }

@@ -256,6 +256,24 @@ async fn records_are_found_by_their_key_behind_the_policies() {
 }
 
 #[tokio::test]
+async fn a_record_that_a_sweep_elsewhere_linked_first_names_its_children_once() {
+    for world in testing::each().await {
+        let one = entry(&world, 1);
+        world.audit.write(one.clone()).await.expect("written");
+        world.audit.write(entry(&world, 2)).await.expect("written");
+        // Written here, and linked by another process before this one looks.
+        let other = world.beside().await;
+        world.clock.advance(TimeDelta::seconds(4));
+        assert_eq!(other.chain_audit().await.expect("linked"), 2);
+        assert_eq!(world.chain_audit().await.expect("linked as well"), 2);
+        let rows = world.db.as_system("test").raw("SELECT COUNT(*), COUNT(DISTINCT audit_id) FROM audit_child").await.expect("read");
+        let (all, records): (i64, i64) = (rows[0].try_get_by_index(0).expect("a number"), rows[0].try_get_by_index(1).expect("a number"));
+        assert_eq!((all, records), (2, 2));
+        assert!(check(&world, &[]).await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn what_another_process_left_is_linked_and_reported() {
     for world in testing::each().await {
         world.audit.write(entry(&world, 0)).await.expect("written");

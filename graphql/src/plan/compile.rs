@@ -39,6 +39,16 @@ pub(super) enum RootKind {
     Typename,
     Child { arguments: Arguments, tree: Tree, fields: Vec<Piece> },
     Children { arguments: Arguments, page: PageTree },
+    Statistics { arguments: Arguments, parts: Vec<(String, CellPart)> },
+}
+
+/// Of a cell of the statistics.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CellPart {
+    Typename,
+    Category,
+    RiskLevel,
+    Count,
 }
 
 /// What is read of one table.
@@ -252,6 +262,7 @@ impl<'d> Compiler<'d> {
                 let fields = self.object(Child::TYPE, &root.sets, &mut tree)?;
                 RootKind::Child { arguments: root.arguments(), tree, fields }
             }
+            "childStatistics" => RootKind::Statistics { arguments: root.arguments(), parts: self.merged(&root.sets, "StatisticsCell")?.into_iter().map(cell_part).collect::<Option<Vec<_>>>()? },
             "children" => RootKind::Children { arguments: root.arguments(), page: self.page(Child::TYPE, &root.sets)? },
             _ => return None,
         };
@@ -391,6 +402,17 @@ fn class_part(one: Merged<'_>) -> Option<(String, ClassPart)> {
         "dataClass" => ClassPart::DataClass,
         "decision" => ClassPart::Decision,
         "writable" => ClassPart::Writable,
+        _ => return None,
+    };
+    Some((one.label(), part))
+}
+
+fn cell_part(one: Merged<'_>) -> Option<(String, CellPart)> {
+    let part = match one.name() {
+        "__typename" => CellPart::Typename,
+        "category" => CellPart::Category,
+        "riskLevel" => CellPart::RiskLevel,
+        "count" => CellPart::Count,
         _ => return None,
     };
     Some((one.label(), part))

@@ -12,7 +12,9 @@ use domain::Domain;
 use domain::access::Actor;
 use domain::read::plan::{Row, Rows, covers};
 use domain::read::{ListQuery, Want};
+use domain::statistics::Cell as StatisticsCell;
 use domain::store::Cell;
+use entity::DivisionCode;
 
 /// What was written, and what it disclosed.
 pub struct Written {
@@ -26,12 +28,14 @@ enum Ready {
     Typename,
     Child(Want, Cell),
     Children(Want, ListQuery),
+    Statistics(DivisionCode),
 }
 
 enum Read {
     Typename,
     Child(Want, Option<Row>),
     Children(Want, Rows),
+    Statistics(Vec<StatisticsCell>),
 }
 
 impl Compiled {
@@ -52,6 +56,7 @@ impl Compiled {
                     let rows = said(reader.planned_list(&want, &query).await)?;
                     Read::Children(want, rows)
                 }
+                Ready::Statistics(division) => Read::Statistics(domain.statistics(actor, division).await.ok()?),
             });
         }
         let mut writer = Writer::new(actor);
@@ -77,6 +82,10 @@ impl Compiled {
                     disclosed.protected = true;
                     note::page(&mut disclosed, want, rows);
                     writer.page(page.tree.table, &page.pieces, rows);
+                }
+                (RootKind::Statistics { parts, .. }, Read::Statistics(cells)) => {
+                    disclosed.protected = true;
+                    writer.cells(parts, cells);
                 }
                 _ => writer.out.extend_from_slice(b"\"Query\""),
             });
@@ -108,6 +117,14 @@ fn ready(domain: &Domain, actor: &Actor, given: &Given<'_>, what: &RootKind) -> 
         RootKind::Children { arguments, page, .. } => {
             let want = given.want(&page.tree).filter(covers)?;
             Some(Ready::Children(want, children(domain, actor, given, arguments, page.cursors)?))
+        }
+        RootKind::Statistics { arguments, .. } => {
+            let code = match arguments.is_empty() {
+                true => String::new(),
+                false => given.get::<String>(arguments, "divisionCode").filter(|code| !code.is_empty())?,
+            };
+            let nation = code.bytes().all(|b| b == b'0');
+            Some(Ready::Statistics(if nation { DivisionCode::NATION } else { DivisionCode::parse(&code)? }))
         }
     }
 }

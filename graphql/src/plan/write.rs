@@ -1,14 +1,15 @@
 //! Rows as JSON, in the order selected; a denied field is null, with its error.
 
-use super::compile::{AccessPart, ClassPart, EdgePart, InfoPart, PagePart, PagePiece, Piece, What};
+use super::compile::{AccessPart, CellPart, ClassPart, EdgePart, InfoPart, PagePart, PagePiece, Piece, What};
 use crate::errors;
 use crate::fields::Leaf;
 use async_graphql::{PathSegment, Pos, ServerError};
 use chrono::{Datelike, NaiveDate, SecondsFormat};
 use domain::access::{Actor, Decision, RowAccess};
 use domain::read::plan::{Linked, Row, Rows};
+use domain::statistics::Cell as StatisticsCell;
 use domain::store::Cell;
-use entity::{DataClass, DivisionCode, Table};
+use entity::{CodedEnum, DataClass, DivisionCode, Table};
 use std::collections::BTreeSet;
 use std::io::Write;
 
@@ -141,6 +142,28 @@ impl<'r> Writer<'r> {
             }
         }
         self.out.push(b'}');
+    }
+
+    /// The statistics of a division.
+    pub fn cells(&mut self, parts: &[(String, CellPart)], cells: &[StatisticsCell]) {
+        self.out.push(b'[');
+        for (n, cell) in cells.iter().enumerate() {
+            self.comma(n);
+            self.out.push(b'{');
+            for (n, (label, part)) in parts.iter().enumerate() {
+                self.comma(n);
+                self.raw(label);
+                match (part, cell.category, cell.count) {
+                    (CellPart::Typename, ..) => self.text("StatisticsCell"),
+                    (CellPart::RiskLevel, ..) => self.text(cell.risk_level.name()),
+                    (CellPart::Category, Some(category), _) => self.text(category.name()),
+                    (CellPart::Count, _, Some(count)) => self.number(count),
+                    (CellPart::Category, None, _) | (CellPart::Count, _, None) => self.null(),
+                }
+            }
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
     }
 
     fn class(&mut self, parts: &[(String, ClassPart)], access: &RowAccess, class: DataClass) {
