@@ -53,10 +53,11 @@ impl Bench {
     async fn ask(&self, query: &str, id: &str) -> Value {
         let variables = Map::from_iter([("id".to_owned(), json!(id))]);
         let answer = match self.schema.prepare(Request { query: query.to_owned(), variables, ..Request::default() }) {
-            Ok(prepared) => self.schema.execute(prepared, self.actor.clone()).await,
-            Err(refused) => *refused,
+            Ok(prepared) => self.schema.answer(prepared, self.actor.clone()).await,
+            Err(refused) => (*refused).into(),
         };
-        serde_json::to_value(answer).unwrap_or_default()
+        let data = answer.data().and_then(|data| serde_json::from_slice(&data).ok()).unwrap_or(Value::Null);
+        json!({ "data": data, "errors": answer.response.errors })
     }
 }
 

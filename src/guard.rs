@@ -8,27 +8,29 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How soon a committed record is linked, unless many wait.
 const EVERY: Duration = Duration::from_millis(500);
 /// As many records make the next look come at once.
 const MANY: u64 = 2000;
-/// Ticks between looks at patterns.
-const LOOK_EVERY: u32 = 4;
+/// Between looks at patterns.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub async fn guard(domain: Domain, checkpoint_file: Option<PathBuf>, mut stop: watch::Receiver<bool>) {
-    let mut ticks = 0_u32;
+    let mut looked: Option<Instant> = None;
     loop {
         let linked = tick(&domain, checkpoint_file.as_deref(), false).await;
-        if ticks.is_multiple_of(LOOK_EVERY)
-            && let Err(error) = domain.watch_audit().await
-        {
-            tracing::error!(error = detail(&error), "the audit trail could not be looked through; tried again");
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            looked = Some(Instant::now());
+            if let Err(error) = domain.watch_audit().await {
+                tracing::error!(error = detail(&error), "the audit trail could not be looked through; tried again");
+            }
         }
-        ticks = ticks.wrapping_add(1);
         if linked < MANY {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
+                () = domain.audit.crowded() => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         }

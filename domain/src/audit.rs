@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Default)]
@@ -238,12 +238,16 @@ fn bulk(entries: &[Entry], postgres: bool) -> Result<Bulk> {
 #[derive(Default)]
 pub(crate) struct Pending {
     pub entries: Vec<Entry>,
+    /// About how much memory they hold.
+    bytes: usize,
     /// Some were let go: the sweep finds them.
     pub overflown: bool,
 }
 
 /// More than a linker leaves waiting unless it cannot reach the database.
 const MOST_PENDING: usize = 100_000;
+/// So much memory waits for no tick of the linker: a page of 20 children leaves 6 kB.
+const CROWDED: usize = 2 * 1024 * 1024;
 /// Most records in one commit.
 const BATCH: usize = 512;
 
@@ -257,14 +261,21 @@ type Queued = (Entry, oneshot::Sender<bool>);
 pub struct AuditWriter {
     queue: mpsc::Sender<Queued>,
     under_way: Arc<AtomicUsize>,
-    pending: Arc<Mutex<Pending>>,
+    pending: Arc<Waiting>,
+}
+
+/// What waits for its link.
+#[derive(Default)]
+struct Waiting {
+    pending: Mutex<Pending>,
+    crowded: Notify,
 }
 
 impl AuditWriter {
     pub fn start(db: Db) -> AuditWriter {
         let (queue, mut inbox) = mpsc::channel::<Queued>(4096);
         let under_way: Arc<AtomicUsize> = Arc::default();
-        let pending: Arc<Mutex<Pending>> = Arc::default();
+        let pending: Arc<Waiting> = Arc::default();
         let writer = AuditWriter { queue, under_way: under_way.clone(), pending: pending.clone() };
         #[cfg(feature = "unaudited")]
         tracing::error!("{}", unaudited::MARK);
@@ -280,7 +291,7 @@ impl AuditWriter {
                 }
                 let fine = written.is_ok();
                 if fine {
-                    hand_on(&pending, entries);
+                    pending.take(entries);
                 }
                 for one in waiting {
                     let _ = one.send(fine);
@@ -310,15 +321,20 @@ impl AuditWriter {
 
     /// A record that was committed with the change it tells of.
     pub(crate) fn committed(&self, entry: Entry) {
-        hand_on(&self.pending, vec![entry]);
+        self.pending.take(vec![entry]);
     }
 
     pub(crate) fn take_pending(&self) -> Pending {
-        self.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default()
+        self.pending.pending.lock().map(|mut pending| std::mem::take(&mut *pending)).unwrap_or_default()
+    }
+
+    /// Returns when so much waits for its link that it should not wait any longer.
+    pub async fn crowded(&self) {
+        self.pending.crowded.notified().await;
     }
 
     pub(crate) fn put_back(&self, entries: Vec<Entry>) {
-        if let Ok(mut pending) = self.pending.lock() {
+        if let Ok(mut pending) = self.pending.pending.lock() {
             let later = std::mem::replace(&mut pending.entries, entries);
             pending.entries.extend(later);
         }
@@ -326,7 +342,7 @@ impl AuditWriter {
 
     /// How many records wait for their link, and since when.
     pub fn waiting(&self) -> (usize, Option<DateTime<Utc>>) {
-        self.pending.lock().map(|pending| (pending.entries.len(), pending.entries.first().map(|e| e.at))).unwrap_or_default()
+        self.pending.pending.lock().map(|pending| (pending.entries.len(), pending.entries.first().map(|e| e.at))).unwrap_or_default()
     }
 }
 
@@ -349,13 +365,20 @@ async fn gather(inbox: &mut mpsc::Receiver<Queued>, batch: &mut Vec<Queued>, und
     }
 }
 
-fn hand_on(pending: &Mutex<Pending>, entries: Vec<Entry>) {
-    if let Ok(mut pending) = pending.lock() {
-        if pending.entries.len() + entries.len() > MOST_PENDING {
-            pending.overflown = true;
-            return;
+impl Waiting {
+    fn take(&self, entries: Vec<Entry>) {
+        if let Ok(mut pending) = self.pending.lock() {
+            if pending.entries.len() + entries.len() > MOST_PENDING {
+                pending.overflown = true;
+                return;
+            }
+            let of = |entry: &Entry| size_of::<Entry>() + entry.objects.len() + entry.legal_basis.len() + entry.children.len() * 16 + 200;
+            pending.bytes += entries.iter().map(of).sum::<usize>();
+            pending.entries.extend(entries);
+            if pending.bytes > CROWDED {
+                self.crowded.notify_one();
+            }
         }
-        pending.entries.extend(entries);
     }
 }
 

@@ -202,9 +202,9 @@ async fn both_ways_answer_alike_and_leave_the_same_record() {
                 let page = ["first: $n", "last: $n", "first: 3, after: $after"][scribe.rng.random_range(0..3)];
                 let _ = write!(body, "children({page}{order}{filter}) {below} ");
             }
-            if scribe.chance(0.3) {
+            if scribe.chance(0.12) {
                 let alias = scribe.alias();
-                let argument = ["", "(divisionCode: \"35\")", "(divisionCode: \"350102\")", "(divisionCode: \"0\")", "(divisionCode: \"3x\")", "(divisionCode: $d)"][scribe.rng.random_range(0..6)];
+                let argument = ["", "(divisionCode: \"35\")", "(divisionCode: \"350102\")", "(divisionCode: \"0\")", "(divisionCode: $d)"][scribe.rng.random_range(0..5)];
                 let fields = ["category riskLevel count", "count", "riskLevel k: category __typename"][scribe.rng.random_range(0..3)];
                 let _ = write!(body, "{alias}childStatistics{argument} {{ {fields} }} ");
             }

@@ -117,6 +117,17 @@ impl Lanes {
     }
 }
 
+impl Drop for Lanes {
+    /// The pool takes a connection back by a task; where there is no runtime any more, the process ends and closes it.
+    fn drop(&mut self) {
+        if tokio::runtime::Handle::try_current().is_err()
+            && let Ok(idle) = self.idle.get_mut()
+        {
+            idle.drain(..).for_each(std::mem::forget);
+        }
+    }
+}
+
 impl Lane<'_> {
     fn back(self) {
         if !self.lanes.places.is_closed()

@@ -118,10 +118,10 @@ impl Db {
         Ok(self.rows(Statement::from_string(self.read.get_database_backend(), sql)).await?)
     }
 
-    /// Reads, by one statement.
+    /// Reads, by one statement. Boxed: what a driver holds while it waits would else be in every future above it.
     async fn rows(&self, statement: Statement) -> std::result::Result<Vec<QueryResult>, DbErr> {
         match &self.lanes {
-            Some(lanes) => lanes.rows(statement).await,
+            Some(lanes) => Box::pin(lanes.rows(statement)).await,
             None => self.read.query_all_raw(statement).await,
         }
     }
@@ -129,14 +129,14 @@ impl Db {
     /// Writes by one statement, which is a transaction by itself, and gives back what it returns.
     async fn write_rows(&self, statement: Statement) -> std::result::Result<Vec<QueryResult>, DbErr> {
         match &self.lanes {
-            Some(lanes) => lanes.rows(statement).await,
+            Some(lanes) => Box::pin(lanes.rows(statement)).await,
             None => self.write.query_all_raw(statement).await,
         }
     }
 
     async fn write_only(&self, statement: Statement) -> std::result::Result<(), DbErr> {
         match &self.lanes {
-            Some(lanes) => lanes.run(statement).await,
+            Some(lanes) => Box::pin(lanes.run(statement)).await,
             None => self.write.execute_raw(statement).await.map(|_| ()),
         }
     }
