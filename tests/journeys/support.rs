@@ -156,8 +156,8 @@ pub async fn census(db: &DatabaseConnection) -> BTreeMap<String, i64> {
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), names)).await.unwrap() {
         let name: String = row.try_get_by_index(0).unwrap();
         // The counts are folded behind the writers: their sum is what a change moves.
-        // What the watch notes of looks and denials comes behind them, too.
-        if !name.starts_with("audit_") && !name.starts_with("child_count") && !matches!(name.as_str(), "watch_area" | "alert") {
+        // What the watch notes of places looked at comes behind them, too.
+        if !name.starts_with("audit_") && !name.starts_with("child_count") && name != "watch_area" {
             let rows = count(db, &format!("SELECT COUNT(*) FROM \"{name}\"")).await;
             census.insert(name, rows);
         }

@@ -62,7 +62,7 @@ pub struct Lens {
 /// Views reached, as bits, with what they let one do together; and statements.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    joined: Mutex<HashMap<u64, Arc<RowAccess>>>,
+    joined: Mutex<HashMap<u64, Option<Arc<RowAccess>>>>,
     pub laid: Mutex<Vec<Arc<Laid>>>,
     pub statements: Mutex<Vec<Arc<KeptStatement>>>,
 }
@@ -254,19 +254,11 @@ impl Lens {
         }
         let reached = |v: &View| mutant::off("application.scope") || v.reaches(keys);
         let bits = self.views.iter().enumerate().fold(0_u64, |bits, (n, view)| bits | u64::from(reached(view)) << n);
-        if bits == 0 {
-            return None;
-        }
         let Ok(mut known) = self.kept.joined.lock() else { return self.child(keys).map(Arc::new) };
         if known.len() >= MOST_JOINED {
             known.clear();
         }
-        let joined = || {
-            let mut access = RowAccess::public();
-            self.views.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0).for_each(|(_, view)| access.join(view));
-            Arc::new(access)
-        };
-        Some(known.entry(bits).or_insert_with(joined).clone())
+        known.entry(bits).or_insert_with(|| self.child(keys).map(Arc::new)).clone()
     }
 
     /// The best decision any view takes for a class: what `Deny` here names is never read.

@@ -1,6 +1,6 @@
 //! Reads that tell PostgreSQL their scope: in the statement itself, for that statement alone.
 
-use super::{Db, meter};
+use super::{Db, Scoped, meter};
 use crate::access::wall::Wall;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::{Condition, Expr, PostgresQueryBuilder, SelectStatement};
@@ -25,8 +25,7 @@ impl Behind<'_> {
     /// A select that finds one row at most, by its key. Its scope is told where the number of rows is worked out: that too is
     /// done before a row is fetched, and costs less than a condition.
     pub async fn by_key(&self, select: &SelectStatement) -> Result<Vec<QueryResult>> {
-        meter::count();
-        self.rows(self.statement_by_key(select)).await
+        self.db.run_scoped(Scoped(self.statement_by_key(select))).await
     }
 
     pub(super) fn statement_by_key(&self, select: &SelectStatement) -> Statement {

@@ -27,7 +27,7 @@ pub(super) struct Layout {
 #[derive(Debug)]
 pub(super) struct LinkLayout {
     pub road: Way,
-    pub(super) layout: Layout,
+    pub layout: Layout,
 }
 
 #[derive(Debug)]
